@@ -1,0 +1,1 @@
+"""One suggestion, from cursor to text. Pure: no I/O, no threads, no clock of its own."""

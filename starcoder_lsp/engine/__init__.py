@@ -1,0 +1,1 @@
+"""Tokens in, tokens out: the engine protocol, its back ends, and the thread that owns one."""
