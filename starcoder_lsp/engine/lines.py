@@ -1,0 +1,51 @@
+"""Encoding a text again after a keystroke, for the price of encoding one line.
+
+A text is divided where its ids do not depend on it (`engine.pretokenizers`), and the ids of each chunk are remembered.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starcoder_lsp.engine.tokenizer import Tokenizer
+
+
+class LineEncoder:
+    """A tokenizer with a memory. Safe to use from several threads.
+
+    Remembers chunks of `max_chars` characters together, the least recently used go first.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, max_chars: int = 4_000_000) -> None:
+        self._tokenizer = tokenizer
+        self._max_chars = max_chars
+        self._chars = 0
+        self._memory: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def encode(self, text: str) -> list[int]:
+        """Return the same ids as `Tokenizer.encode`."""
+        ids: list[int] = []
+        for _, chunk_ids in self.chunks(text):
+            ids += chunk_ids
+        return ids
+
+    def chunks(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Return the chunks of `text`, about a line each, with their ids; joined, they are `text` and its ids."""
+        with self._lock:
+            return [(chunk, self._ids(chunk)) for chunk in self._tokenizer.chunk.findall(text)]
+
+    def _ids(self, chunk: str) -> tuple[int, ...]:
+        ids = self._memory.get(chunk)
+        if ids is not None:
+            self._memory.move_to_end(chunk)
+            return ids
+        ids = tuple(self._tokenizer.encode(chunk))
+        self._memory[chunk] = ids
+        self._chars += len(chunk)
+        while self._chars > self._max_chars:
+            self._chars -= len(self._memory.popitem(last=False)[0])
+        return ids
