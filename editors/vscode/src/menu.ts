@@ -1,0 +1,58 @@
+/** The menu behind the status bar item. */
+
+import * as vscode from 'vscode';
+import { inlineSuggestionsAreOn, isEnabledFor } from './config';
+import type { Enablement } from './enablement';
+import type { Server } from './server';
+
+interface Entry extends vscode.QuickPickItem {
+  readonly command?: string;
+  readonly args?: readonly unknown[];
+}
+
+export async function showMenu(server: Server, enablement: Enablement): Promise<void> {
+  const choice = await vscode.window.showQuickPick(entries(server, enablement), { title: 'StarCoder' });
+  if (choice?.command) {
+    await vscode.commands.executeCommand(choice.command, ...(choice.args ?? []));
+  }
+}
+
+function entries(server: Server, enablement: Enablement): Entry[] {
+  const { phase } = server;
+  const document = vscode.window.activeTextEditor?.document;
+  const list: Entry[] = [];
+
+  if (!inlineSuggestionsAreOn(document)) {
+    list.push({ label: "$(eye) Turn on VS Code's inline suggestions", command: 'workbench.action.openSettings', args: ['editor.inlineSuggest.enabled'] });
+  }
+  list.push(enablement.isPaused
+    ? { label: '$(debug-continue) Resume everywhere', command: 'starcoder.togglePause' }
+    : { label: '$(debug-pause) Pause everywhere', command: 'starcoder.togglePause' });
+  if (document) {
+    list.push(
+      enablement.isPausedIn(document)
+        ? { label: '$(debug-continue) Resume in this file', command: 'starcoder.togglePauseFile' }
+        : { label: '$(debug-pause) Pause in this file', command: 'starcoder.togglePauseFile' },
+      isEnabledFor(document.languageId)
+        ? { label: `$(circle-slash) Turn off for ${document.languageId}`, command: 'starcoder.toggleLanguage' }
+        : { label: `$(circle-large) Turn on for ${document.languageId}`, command: 'starcoder.toggleLanguage' },
+    );
+  }
+
+  list.push({ label: '', kind: vscode.QuickPickItemKind.Separator });
+  if (phase.kind === 'running') {
+    list.push({ label: '$(library) Select model…', description: phase.status?.model ?? '', command: 'starcoder.selectModel' });
+    list.push({ label: '$(debug-restart) Restart server', description: phase.executable.origin, command: 'starcoder.restartServer' });
+  } else {
+    list.push({ label: '$(debug-restart) Start server', command: 'starcoder.restartServer' });
+    list.push({ label: '$(cloud-download) Install server…', command: 'starcoder.installServer' });
+  }
+
+  list.push(
+    { label: '', kind: vscode.QuickPickItemKind.Separator },
+    { label: '$(output) Show log', command: 'starcoder.showLog' },
+    { label: '$(gear) Open settings', command: 'starcoder.openSettings' },
+    { label: '$(book) Get started', command: 'starcoder.openWalkthrough' },
+  );
+  return list;
+}

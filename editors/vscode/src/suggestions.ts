@@ -1,0 +1,152 @@
+/** Ghost text: stands between VS Code and the server's answers, and reports what becomes of them. */
+
+import * as vscode from 'vscode';
+import type { Middleware } from 'vscode-languageclient/node';
+import type { Enablement, Send } from './enablement';
+import { ServerCommand } from './protocol';
+import { SuggestionJournal, type Report } from './suggestionJournal';
+
+/** Set while a suggestion of ours is on offer: Esc then dismisses it through us. */
+const offeredContext = 'starcoder.suggestionOffered';
+/** Set once a suggestion was accepted: the walkthrough's step is done. */
+const acceptedContext = 'starcoder.suggestionAccepted';
+
+interface Request {
+  readonly document: vscode.TextDocument;
+  readonly version: number;
+  readonly position: vscode.Position;
+  readonly choosesFromList: boolean;
+}
+
+export class Suggestions implements vscode.Disposable {
+  readonly #journal = new SuggestionJournal();
+  readonly #subscriptions: vscode.Disposable[];
+  #last: Request | undefined;
+  #refreshing = false;
+  #offered = false;
+
+  constructor(
+    private readonly enablement: Enablement,
+    private readonly send: Send,
+  ) {
+    this.#subscriptions = [
+      vscode.workspace.onDidChangeTextDocument(event => {
+        this.#edited(event);
+      }),
+      vscode.window.onDidChangeActiveTextEditor(() => {
+        this.#journal.withdrawn();
+        this.#updateContext();
+      }),
+    ];
+  }
+
+  readonly middleware: Pick<Middleware, 'provideInlineCompletionItems'> = {
+    provideInlineCompletionItems: async (document, position, context, token, next) => {
+      const refreshed = this.#refreshing;
+      this.#refreshing = false;
+      if (this.enablement.obstacle(document)) {
+        return null;
+      }
+      const request = { document, version: document.version, position, choosesFromList: context.selectedCompletionInfo !== undefined };
+      const asked = refreshed ? { ...context, triggerKind: vscode.InlineCompletionTriggerKind.Automatic } : context;
+      const answer = await next(document, position, asked, token);
+      if (!token.isCancellationRequested) {
+        this.#answered(request, Array.isArray(answer) ? answer[0] : answer?.items[0]);
+      }
+      return answer;
+    },
+  };
+
+  /** `starcoder/refresh`: asks again where the last answer was given, if nothing has moved since. */
+  async refresh(uri: string): Promise<void> {
+    const request = this.#last;
+    const isSame = request?.document.uri.toString() === vscode.Uri.parse(uri).toString() && this.#isStillThere(request);
+    if (!isSame || request.choosesFromList) {
+      return;
+    }
+    this.#refreshing = true;
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', { explicit: false });
+    this.#refreshing = false;
+  }
+
+  /** The user pressed Esc on a suggestion. */
+  async dismiss(): Promise<void> {
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+    this.#report(this.#journal.dismissed());
+    this.#updateContext();
+  }
+
+  /** The item's command ran: the suggestion was accepted whole. */
+  accepted(): void {
+    this.#journal.withdrawn();
+    this.#updateContext();
+    void vscode.commands.executeCommand('setContext', acceptedContext, true);
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+  }
+
+  #answered(request: Request, item: vscode.InlineCompletionItem | undefined): void {
+    this.#last = request;
+    const id: unknown = item?.command?.arguments?.[0];
+    if (!item || typeof id !== 'string') {
+      this.#journal.withdrawn();
+      this.#updateContext();
+      return;
+    }
+    const { document, position } = request;
+    const start = item.range?.start ?? position;
+    const before = document.getText(new vscode.Range(start, position)).replaceAll('\r\n', '\n');
+    const text = typeof item.insertText === 'string' ? item.insertText : item.insertText.value;
+    this.#journal.offered({ id, uri: document.uri.toString(), text, start, present: before.length });
+    this.#updateContext();
+    // the editor draws after this turn; what it then still has a place for counts as shown
+    setTimeout(() => {
+      if (this.#isStillThere(request)) {
+        this.#report(this.#journal.shown(id));
+      }
+    }, 0);
+  }
+
+  #isStillThere({ document, version, position }: Request): boolean {
+    const editor = vscode.window.activeTextEditor;
+    return editor?.document === document && document.version === version && editor.selection.isEmpty && editor.selection.active.isEqual(position);
+  }
+
+  #edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+    const uri = document.uri.toString();
+    const [change] = contentChanges;
+    if (!change || this.#journal.current?.uri !== uri) {
+      return; // only the dirty mark changed, or another document
+    }
+    if (contentChanges.length > 1) {
+      this.#journal.withdrawn(); // several cursors
+    } else {
+      this.#report(this.#journal.edited({
+        uri,
+        start: change.range.start,
+        inserted: change.text,
+        removed: change.rangeLength,
+        textSince: from => document.getText(new vscode.Range(new vscode.Position(from.line, from.character), document.positionAt(change.rangeOffset + change.text.length))),
+      }));
+    }
+    this.#updateContext();
+  }
+
+  #report(report: Report | undefined): void {
+    if (report?.kind === 'acceptPartial') {
+      void this.send(ServerCommand.acceptPartial, report.id, report.length);
+    } else if (report) {
+      void this.send(ServerCommand[report.kind], report.id);
+    }
+  }
+
+  #updateContext(): void {
+    const offered = this.#journal.current !== undefined;
+    if (offered !== this.#offered) {
+      this.#offered = offered;
+      void vscode.commands.executeCommand('setContext', offeredContext, offered);
+    }
+  }
+}
