@@ -1,0 +1,1 @@
+"""Real editors, headless, with the real server."""

@@ -1,0 +1,1 @@
+"""Neovim: the plugin in editors/neovim, and its lsp/ file alone."""
