@@ -1,0 +1,198 @@
+r"""Files -> rows of token ids: half left to right, half fill-in-the-middle, PSM and SPM equally, many with neighbours.
+
+Layouts (StarCoder2; SPM is the second form of Bavarian et al. 2022, https://arxiv.org/abs/2207.14255):
+
+    PSM   [context] <fim_prefix>PRE<fim_suffix>SUF<fim_middle>MID<|endoftext|>
+    SPM   [context] <fim_prefix><fim_suffix>SUF<fim_middle>PRE MID<|endoftext|>
+    [context]       <repo_name>R<file_sep>path0\ncode0<file_sep>, and the path of the file itself in front of PRE
+
+PRE and MID are encoded apart, as a server encodes the text before the cursor: so a word cut in two is nothing new.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+
+from training import tokenizer as special
+from training.holes import Hole, cut, line_starts
+
+__all__ = ["Corpus", "Encode", "Mixture", "Rows", "Source", "layout", "read_sources"]
+
+Encode = Callable[[str], list[int]]
+_WORD = re.compile(r"[A-Za-z_]\w{3,}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file; its line starts and words are what cutting and choosing neighbours need."""
+
+    repo: str
+    path: str
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Shares of a row's kinds. The language shares are normalised over what the corpus has."""
+
+    fim: float = 0.5
+    spm: float = 0.5  # of the FIM samples
+    header: float = 0.4  # of the FIM samples carry <repo_name> and a path
+    neighbours: float = 0.7  # of those carry other files of the package too
+    languages: tuple[tuple[str, float], ...] = (
+        ("python", 0.78),
+        ("javascript", 0.06),
+        ("typescript", 0.04),
+        ("go", 0.025),
+        ("rust", 0.02),
+        ("java", 0.02),
+        ("c", 0.015),
+        ("cpp", 0.015),
+        ("shell", 0.01),
+        ("json", 0.003),
+        ("yaml", 0.003),
+        ("toml", 0.002),
+        ("markdown", 0.007),
+    )
+
+
+def read_sources(path: Path) -> list[Source]:
+    """The files of a prepared .jsonl."""
+    with path.open(encoding="utf-8") as lines:
+        return [Source(**json.loads(line)) for line in lines]
+
+
+def layout(context: list[int], path: list[int], prefix: list[int], suffix: list[int], *, spm: bool) -> list[int]:
+    """The prompt in one of the two orders; `path` is empty or the encoded path and a newline."""
+    if spm:
+        return [*context, special.PREFIX, special.SUFFIX, *suffix, special.MIDDLE, *path, *prefix]
+    return [*context, special.PREFIX, *path, *prefix, special.SUFFIX, *suffix, special.MIDDLE]
+
+
+class Corpus:
+    """Files that can be drawn by language and size, and looked up by package."""
+
+    def __init__(self, sources: Iterable[Source], mixture: Mixture) -> None:
+        self.by_language: dict[str, list[Source]] = {}
+        self.by_repo: dict[str, list[Source]] = {}
+        for source in sources:
+            self.by_language.setdefault(source.language, []).append(source)
+            self.by_repo.setdefault(source.repo, []).append(source)
+        shares = [(name, share) for name, share in mixture.languages if name in self.by_language]
+        self.languages = [name for name, _ in shares]
+        self.shares = list(accumulate(share for _, share in shares))
+        self.sizes = {name: list(accumulate(len(s.text) for s in files)) for name, files in self.by_language.items()}
+        self._words: dict[tuple[str, str], frozenset[str]] = {}
+
+    def draw(self, rng: Random) -> tuple[Source, int]:
+        """A file and a line start in it, every byte of a language equally likely."""
+        language = self.languages[bisect_right(self.shares, rng.random() * self.shares[-1])]
+        sizes = self.sizes[language]
+        at = rng.randrange(sizes[-1])
+        index = bisect_right(sizes, at)
+        source = self.by_language[language][index]
+        offset = at - (sizes[index] - len(source.text))
+        return source, source.text.rfind("\n", 0, offset) + 1
+
+    def words(self, source: Source) -> frozenset[str]:
+        """The identifiers of a file."""
+        key = source.repo, source.path
+        if key not in self._words:
+            self._words[key] = frozenset(_WORD.findall(source.text))
+        return self._words[key]
+
+    def neighbour(self, source: Source, around: frozenset[str], rng: Random) -> tuple[Source, str] | None:
+        """Of a few other files of the package, the one that shares most words, and its most related passage."""
+        pool = [
+            s for s in rng.sample(self.by_repo[source.repo], min(6, len(self.by_repo[source.repo]))) if s is not source
+        ]
+        if not pool:
+            return None
+        best = max(pool, key=lambda s: len(self.words(s) & around))
+        lines = best.text.splitlines(keepends=True)
+        height = rng.choice((8, 15, 25, 40))
+        passages = ["".join(lines[i : i + height]) for i in range(0, len(lines), height)][:40]
+        return best, max(passages, key=lambda p: len(around.intersection(_WORD.findall(p))))
+
+
+class Rows:
+    """Packs samples into rows of exactly `length` ids. The same (seed, step) gives the same rows."""
+
+    def __init__(self, corpus: Corpus, encode: Encode, mixture: Mixture, seed: int = 0) -> None:
+        self.corpus, self.encode, self.mixture, self.seed = corpus, encode, mixture, seed
+
+    def batch(self, step: int, rows: int, length: int) -> list[list[int]]:
+        """The rows of one training step."""
+        rng = Random(f"{self.seed} {step}")
+        return [self.row(rng, length) for _ in range(rows)]
+
+    def row(self, rng: Random, length: int) -> list[int]:
+        """Samples one behind the other; the last one is cut off at the end of the row."""
+        ids: list[int] = []
+        while len(ids) < length:
+            room = length - len(ids)
+            source, start = self.corpus.draw(rng)
+            if room >= 96 and rng.random() < self.mixture.fim:
+                ids += self.infill(source, start, room, rng)
+            else:
+                ids += self.plain(source, start, room)
+        return ids[:length]
+
+    def plain(self, source: Source, start: int, room: int) -> list[int]:
+        """Left to right from a line start, at most `room` ids; ends with <|endoftext|> only at the end of the file."""
+        text = source.text[start : start + 8 * room]
+        ids = self.encode(text)
+        return [*ids, special.END] if start + len(text) >= len(source.text) else ids[:room]
+
+    def infill(self, source: Source, start: int, room: int, rng: Random) -> list[int]:
+        """One FIM sample of at most `room` ids."""
+        budget = room if rng.random() < 0.6 else rng.randint(96, room)
+        # A stretch of the file about as long as the budget, in whole lines; the hole lies anywhere in it.
+        stop = source.text.find("\n", min(start + int(3.2 * budget), len(source.text)))
+        window = source.text[start : len(source.text) if stop < 0 else stop + 1]
+        starts = line_starts(window)
+        hole: Hole = cut(window, starts, rng)
+        middle = self.encode(window[hole[0] : hole[1]])
+        if len(middle) > budget // 2:
+            hole = cut(window, starts, rng, "rest_of_line")
+            middle = self.encode(window[hole[0] : hole[1]])
+        context, path = self.context(source, window, budget, rng)
+        left = max(budget - len(middle) - len(context) - len(path) - 5, 16)
+        suffix = self.encode(window[hole[1] :])
+        prefix = self.encode(window[: hole[0]])
+        suffix_room = max(left // 4, left - len(prefix))
+        suffix = suffix[: min(suffix_room, int(left * rng.choice((0.1, 0.25, 0.4, 0.6))))]
+        prefix = self._last(prefix, left - len(suffix))
+        prompt = layout(context, path, prefix, suffix, spm=rng.random() < self.mixture.spm)
+        return [*prompt, *middle, special.END][:room]
+
+    def _last(self, ids: list[int], room: int) -> list[int]:
+        """The last ids that fit."""
+        return ids[-room:] if len(ids) > room else ids
+
+    def context(self, source: Source, window: str, budget: int, rng: Random) -> tuple[list[int], list[int]]:
+        """The repository block and the encoded path line of the file itself, or two empty lists."""
+        if rng.random() >= self.mixture.header:
+            return [], []
+        path = self.encode(source.path + "\n")
+        ids = [special.REPO, *self.encode(source.repo), special.FILE]
+        room = int(budget * rng.uniform(0.2, 0.6)) - len(ids)
+        around = frozenset(_WORD.findall(window))
+        for _ in range(rng.choice((1, 1, 2, 3)) if rng.random() < self.mixture.neighbours else 0):
+            found = self.corpus.neighbour(source, around, rng)
+            if found is None:
+                break
+            code = self.encode(f"{found[0].path}\n{found[1]}")
+            if len(code) + 1 > room:
+                break
+            ids += [*code, special.FILE]
+            room -= len(code) + 1
+        return ids, path
