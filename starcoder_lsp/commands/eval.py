@@ -1,0 +1,16 @@
+"""Measure."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    del parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    del arguments
+    return 2

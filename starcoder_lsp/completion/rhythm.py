@@ -1,0 +1,36 @@
+"""How long to wait after a keystroke before generating: by the user's rhythm and the model's speed."""
+
+from __future__ import annotations
+
+from attrs import define
+
+_PAUSE_MS = 1_000.0
+_WEIGHT = 0.25
+_SLACK = 1.25
+
+
+@define
+class Rhythm:
+    """Learns the time between keystrokes (pauses left out) as an exponential moving average, in ms."""
+
+    interval_ms: float = 160.0
+    _last_ms: float | None = None
+
+    def key(self, now_ms: float) -> None:
+        """Note a keystroke."""
+        if self._last_ms is not None:
+            gap = now_ms - self._last_ms
+            if 0 < gap < _PAUSE_MS:
+                self.interval_ms += _WEIGHT * (gap - self.interval_ms)
+        self._last_ms = now_ms
+
+    def wait_ms(self, now_ms: float, answer_ms: float, *, least: float, most: float) -> float:
+        """Return how long to wait from now, in ms, between 0 and `most`.
+
+        A model that answers within the gap between two keys can be asked at once: its work is done before the next key
+        makes it worthless. For a slower one, wait until the next key would have come. The time since the last key
+        counts as waited.
+        """
+        wanted = max(least, min(most, min(self.interval_ms * _SLACK, answer_ms)))
+        waited = now_ms - self._last_ms if self._last_ms is not None else wanted
+        return max(0.0, min(most, wanted - waited))

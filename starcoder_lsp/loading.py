@@ -1,0 +1,99 @@
+"""From a setting to a model at work: header, memory, tokenizer, engine, first measurement. Runs on the worker thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from starcoder_lsp.completion.fim import FimTokens, NoFimTokens, advice, resolve_family
+from starcoder_lsp.engine.gguf import GGUFHeader, read_header
+from starcoder_lsp.engine.lines import LineEncoder
+from starcoder_lsp.engine.tokenizer import Tokenizer
+from starcoder_lsp.errors import ModelWithoutFim
+from starcoder_lsp.models.catalogue import SHIPPED, resolve, shipped_model
+from starcoder_lsp.suggest import Runtime, measure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starcoder_lsp.config import Settings
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[str, "int | None"], None]
+"""Takes a sentence for the user, and per cent where known."""
+
+_SLOTS = 4
+_WARM_UP = "def main(argv):\n    for index, value in enumerate(argv):\n        print(index, value)\n"
+
+
+@frozen
+class Model:
+    """A model file whose header and vocabulary were read and found usable."""
+
+    header: GGUFHeader
+    tokenizer: Tokenizer
+    tokens: FimTokens
+    name: str
+    """What users see: `nano`, or the file's name."""
+
+
+def read_model(path: Path) -> Model:
+    """Read what must be known before the weights are loaded. Raises ModelError, saying what is wrong."""
+    header = read_header(path)
+    tokenizer = Tokenizer.from_header(header)
+    try:
+        tokens = resolve_family(header.architecture, tokenizer.id_of, header.named_ids)
+    except NoFimTokens as error:
+        raise ModelWithoutFim(path) from error
+    return Model(header, tokenizer, tokens, SHIPPED if path == shipped_model() else path.stem)
+
+
+def load(settings: Settings, report: Report = lambda _message, _percent: None) -> Runtime:
+    """Load the model that `settings` names.
+
+    Raises:
+        ModelError: the file cannot be used.
+        EngineError: the engine could not load it.
+    """
+    started = time.perf_counter()
+    path = resolve(settings.model)
+    report(f"Reading {path.name}", None)
+    model = read_model(path)
+    header = model.header
+    warning = advice(architecture=header.architecture, block_count=header.block_count)
+    if warning:
+        log.warning("%s", warning)
+    report(f"Loading {model.name} ({header.quantisation}, {header.file_bytes / 1e9:.2f} GB)", None)
+
+    from starcoder_lsp.engine import llama_cpp  # noqa: PLC0415 - loads a native library
+
+    window = min(settings.context_size, header.context_length)
+    engine = llama_cpp.load(
+        header,
+        end_ids=model.tokens.stops,
+        context_window=window,
+        slots=_SLOTS,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
+        flash_attention=settings.flash_attention,
+    )
+    encoder = LineEncoder(model.tokenizer)
+    speed = measure(engine, encoder.encode(_WARM_UP))
+    runtime = Runtime(engine, model.tokenizer, encoder, model.tokens, model.name, speed=speed)
+    log.info(
+        "%s is ready after %.1f s: %s, window %d tokens, %d slots, prefill %.0f and decode %.0f tokens/s; %s",
+        model.name,
+        time.perf_counter() - started,
+        header.quantisation,
+        window,
+        engine.info.slots,
+        runtime.speed.prefill,
+        runtime.speed.decode,
+        engine.info.detail,
+    )
+    return runtime

@@ -1,0 +1,66 @@
+"""One open document of a session: its newest snapshot, and what is remembered about it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from starcoder_lsp.completion.cache import SuggestionCache
+from starcoder_lsp.completion.cursor import normalised
+from starcoder_lsp.completion.prompt import Place
+from starcoder_lsp.completion.rhythm import Rhythm
+
+if TYPE_CHECKING:
+    from starcoder_lsp.documents import Snapshot
+    from starcoder_lsp.engine.worker import Job
+    from starcoder_lsp.suggest import Runtime
+
+
+@define(eq=False)
+class Making:
+    """A suggestion being made: for which place, by which job, and what is there so far."""
+
+    place: Place
+    conditions: object
+    job: Job[Runtime] | None = None
+    """None only between making this and submitting its job."""
+    piece: asyncio.Event = field(factory=asyncio.Event)
+    """Set when there is a first piece, and when the job has ended."""
+    ended: asyncio.Event = field(factory=asyncio.Event)
+    """Set when the job has ended and its result was taken."""
+    shown: str = ""
+    """What was answered early, if anything was."""
+    error: BaseException | None = None
+    """Why there is no result."""
+
+
+@define(eq=False)
+class Document:
+    """A document while it is open."""
+
+    snapshot: Snapshot
+    path: str
+    """Relative to its workspace folder, with slashes."""
+    rhythm: Rhythm = field(factory=Rhythm)
+    cache: SuggestionCache = field(factory=SuggestionCache)
+    making: Making | None = None
+    ticket: int = 0
+    """Grows with each request: a request whose ticket is old was superseded."""
+    cursor: int = -1
+    """Where the user probably is, an offset; -1 while unknown."""
+    ahead: bool = False
+    """A suggestion was accepted: make the next one without being asked."""
+    filling: asyncio.TimerHandle | None = None
+    """Waits for a pause, to fill the full window."""
+    _normal: tuple[int, str] = (-1, "")
+
+    def place(self, offset: int) -> Place:
+        """Return a place in the text with normalised line ends."""
+        snapshot = self.snapshot
+        if "\r" not in snapshot.text:
+            return Place(snapshot.text, offset, self.path)
+        if self._normal[0] != snapshot.version:
+            self._normal = (snapshot.version, normalised(snapshot.text))
+        return Place(self._normal[1], offset - snapshot.text.count("\r\n", 0, offset), self.path)

@@ -1,0 +1,524 @@
+"""A session with an editor: documents come in, suggestions go out. One asyncio thread; the engine has its own.
+
+Every call of `suggest` ends exactly once: with an offer, with None (nothing to show), with `Superseded`, or with the
+cancellation of its task, which reaches the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections import OrderedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from starcoder_lsp.completion.cache import Hit, Made
+from starcoder_lsp.completion.cursor import Cursor
+from starcoder_lsp.completion.refine import adapt, line_end_of
+from starcoder_lsp.config import Settings
+from starcoder_lsp.documents import Snapshot, changed_until
+from starcoder_lsp.engine.worker import Job, Lane, Worker
+from starcoder_lsp.errors import Cancelled, EngineClosed, EngineFailed, StarcoderError, Superseded
+from starcoder_lsp.loading import load
+from starcoder_lsp.machine import Machine
+from starcoder_lsp.session.document import Document, Making
+from starcoder_lsp.session.status import Listener, Status
+from starcoder_lsp.suggest import Answer, Ask, Counters, Partial, Runtime, Speed, Warmed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from starcoder_lsp.completion.prompt import Place
+    from starcoder_lsp.engine.base import CancelToken
+
+log = logging.getLogger(__name__)
+
+_EARLY_MS = 250.0
+"""A client that can be told of more gets the first piece this long after its request."""
+_LATE_MS = 1_500.0
+"""Others wait this long for the whole."""
+_FILL_PAUSE_S = 0.35
+_TYPICAL_TOKENS = 12
+_REMEMBERED = 256
+_RELOADS = 3
+_RELOAD_SPAN_S = 300.0
+
+
+@frozen
+class Offer:
+    """A suggestion for an editor: `insert` at `offset` of `snapshot`, with the file's line ends."""
+
+    id: str
+    insert: str
+    snapshot: Snapshot
+    offset: int
+    model: str
+
+
+class Session:
+    """See the module. `load_runtime` and `clock` (seconds) are parameters for the sake of tests and benchmarks."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        *,
+        settings: Settings | None = None,
+        load_runtime: Callable[[Settings, Callable[[str, int | None], None]], Runtime] = load,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start without a model; `start` loads it. Must be made on the thread of a running event loop."""
+        self.settings = settings or Settings()
+        self._listener = listener
+        self._load_runtime = load_runtime
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._worker: Worker[Runtime] = Worker()
+        self._runtime: Runtime | None = None
+        self._documents: dict[str, Document] = {}
+        self._ids = itertools.count(1)
+        self._offers: OrderedDict[str, tuple[str, Made]] = OrderedDict()
+        self._machine = Machine()
+        self._status = Status()
+        self._paused = False
+        self._paused_uris: set[str] = set()
+        self._reloads: list[float] = []
+        self._closed = False
+        self._requests = 0
+        self._from_memory = 0
+        self.events: dict[str, int] = dict.fromkeys(("show", "accept", "acceptPartial", "reject"), 0)
+
+    # ---- model -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Load the model that the settings name, in the background; called again, load it anew."""
+        settings = self.settings
+        self._runtime = None
+        self._set_status(state="loading", model=settings.model, engine=None, message=None, progress=None)
+        self._listener.loading(f"Loading {settings.model}", None)
+        future = self._worker.open(
+            lambda: self._load_runtime(settings, self._report), lambda runtime: runtime.engine.close()
+        )
+        future.add_done_callback(lambda done: self._call(self._loaded, done))
+
+    def _report(self, message: str, percent: int | None) -> None:
+        self._call(self._loading, message, percent)
+
+    def _loading(self, message: str, percent: int | None) -> None:
+        self._set_status(message=message, progress=percent)
+        self._listener.loading(message, percent)
+
+    def _loaded(self, future: Any) -> None:  # noqa: ANN401 - a concurrent future of a generic worker
+        error = future.exception()
+        if isinstance(error, Superseded) or self._closed:
+            return
+        if error is not None:
+            if isinstance(error, StarcoderError):
+                log.error("%s", error)
+            else:
+                log.error("The model could not be loaded.", exc_info=error)
+            message = str(error) or type(error).__name__
+            self._set_status(state="error", message=message, progress=None)
+            self._listener.loaded(message)
+            return
+        runtime: Runtime = future.result()
+        self._runtime = runtime
+        for document in self._documents.values():
+            document.cache.clear()
+        self._set_status(
+            state=self._resting(), model=runtime.name, engine=runtime.engine.info.engine, message=None, progress=None
+        )
+        self._listener.loaded(None)
+        for document in self._documents.values():
+            if document.cursor >= 0:
+                self._warm(document)
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings; the model is loaded again only where they ask for another."""
+        reload = settings.engine_part() != self.settings.engine_part()
+        self.settings = settings
+        if reload:
+            self.start()
+
+    # ---- documents ---------------------------------------------------------------------------------------------
+
+    def open(self, snapshot: Snapshot, path: str) -> None:
+        """Take a document that the editor opened."""
+        self._documents[snapshot.uri] = Document(snapshot, path)
+
+    def change(self, uri: str, version: int, text: str) -> None:
+        """Take a new text of an open document, and begin to evaluate what the next suggestion will need."""
+        document = self._documents.get(uri)
+        if document is None:
+            log.warning("A change of %s, which is not open, was ignored.", uri)
+            return
+        old = document.snapshot
+        document.snapshot = Snapshot.of(uri, version, old.language, text)
+        document.rhythm.key(self._clock() * 1e3)
+        until = changed_until(old.text, text)
+        if until < 0:
+            return
+        document.cursor = until
+        self._drop_if_outdated(document)
+        if document.ahead:
+            document.ahead = False
+            self._make_ahead(document)
+        else:
+            self._warm(document)
+
+    def close_document(self, uri: str) -> None:
+        """Forget a document that the editor closed; its requests are superseded."""
+        document = self._documents.pop(uri, None)
+        if document is None:
+            return
+        document.ticket += 1
+        if document.filling is not None:
+            document.filling.cancel()
+        self._worker.cancel_all(uri)
+        self._paused_uris.discard(uri)
+        self._worker.submit(Lane.WARM, ("close", uri), lambda runtime, _cancel: runtime.forget(uri))
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """Return the newest snapshot of an open document."""
+        document = self._documents.get(uri)
+        return document.snapshot if document else None
+
+    # ---- suggestions -------------------------------------------------------------------------------------------
+
+    async def suggest(self, uri: str, offset: int, *, manual: bool = False) -> Offer | None:
+        """Return a suggestion at an offset of an open document's newest text; None where there is none to show.
+
+        Raises:
+            Superseded: a newer request of the document took its place, or the document was closed.
+        """
+        arrived = self._clock()
+        document = self._documents.get(uri)
+        if document is None or not self._wanted(document, manual=manual):
+            return None
+        self._requests += 1
+        document.ticket += 1
+        ticket = document.ticket
+        snapshot, place = document.snapshot, document.place(offset)
+        document.cursor = offset
+        conditions = self._conditions()
+        hit = document.cache.find(conditions, place.text, place.offset)
+        if hit is not None:
+            self._from_memory += 1
+            return self._offer(document, snapshot, offset, hit)
+        if not manual:
+            await self._wait(document, ticket)
+        making = document.making
+        if making is None or making.place != place or making.conditions != conditions:
+            making = self._make(document, place, Lane.INTERACTIVE)
+        try:
+            made = await self._first_answer(document, making, arrived)
+        except asyncio.CancelledError:
+            if document.ticket == ticket:  # a newer request may be waiting for the same work
+                self._drop(document)
+            raise
+        if document.ticket != ticket:
+            raise Superseded("a newer request took its place")
+        if made is None:
+            return None
+        self._set_status(state=self._resting(), latency_ms=round((self._clock() - arrived) * 1e3, 1))
+        return self._offer(document, snapshot, offset, Hit(made, made.insert))
+
+    def _wanted(self, document: Document, *, manual: bool) -> bool:
+        if self._closed or self._paused or document.snapshot.uri in self._paused_uris:
+            return False
+        return self._status.state != "error" and (manual or self.settings.allows(document.snapshot.language))
+
+    def _conditions(self) -> object:
+        settings = self.settings
+        return (id(self._runtime), settings.layout, settings.multiline, settings.max_tokens, settings.min_confidence)
+
+    async def _wait(self, document: Document, ticket: int) -> None:
+        speed = self._runtime.speed if self._runtime else None
+        answer_ms = _TYPICAL_TOKENS / speed.decode * 1e3 if speed else self.settings.debounce_min
+        wait = document.rhythm.wait_ms(
+            self._clock() * 1e3, answer_ms, least=self.settings.debounce_min, most=self.settings.debounce_max
+        )
+        if wait > 0:
+            await asyncio.sleep(wait / 1e3)
+        if document.ticket != ticket:
+            raise Superseded("a newer request took its place")
+
+    def _make(self, document: Document, place: Place, lane: Lane) -> Making:
+        """Begin to make a suggestion; a running one of this document is superseded."""
+        self._drop(document)
+        ask = self._ask(document, place)
+        making = Making(place, self._conditions())
+
+        def run(runtime: Runtime, cancel: CancelToken) -> Answer:
+            self._call(self._set_busy)
+            return runtime.suggest(ask, cancel, lambda piece: self._call(self._progress, document, making, piece))
+
+        document.making = making
+        making.job = self._worker.submit(lane, document.snapshot.uri, run)
+        making.job.future.add_done_callback(lambda done: self._call(self._made, document, making, done))
+        return making
+
+    def _drop(self, document: Document) -> None:
+        """Nobody wants what is being made for this document."""
+        if document.making is not None and document.making.job is not None:
+            self._worker.cancel(document.making.job)
+
+    def _drop_if_outdated(self, document: Document) -> None:
+        """After a change: end what is being made, unless the user types just what it says so far."""
+        making = document.making
+        if making is None:
+            return
+        place = document.place(document.cursor)
+        if document.cache.find(making.conditions, place.text, place.offset) is None:
+            self._drop(document)
+
+    def _ask(self, document: Document, place: Place) -> Ask:
+        settings = self.settings
+        cursor = Cursor.at(place.text, place.offset)
+        multiline = cursor.wants_block if settings.multiline == "auto" else settings.multiline == "always"
+        return Ask(
+            document.snapshot.uri,
+            place,
+            cursor,
+            multiline=multiline,
+            max_tokens=settings.max_tokens,
+            layout=settings.layout,
+            progressive=settings.prefill_while_typing != "never",
+        )
+
+    def _progress(self, document: Document, making: Making, piece: Partial) -> None:
+        if document.making is not making or making.ended.is_set():
+            return
+        if piece.mean_logprob < self._threshold():
+            return
+        document.cache.put(self._as_made(making, piece.text, piece.mean_logprob, complete=False))
+        making.piece.set()
+
+    def _made(self, document: Document, making: Making, future: Future[object]) -> None:
+        """Take the end of a making: remember what came of it, and tell the client if it grew after an early answer."""
+        current = document.making is making
+        if current:
+            document.making = None
+        try:
+            answer = future.result()
+        except (Cancelled, EngineClosed) as error:
+            making.error = error
+            document.cache.drop_incomplete()
+        except Exception as error:  # noqa: BLE001 - logged with its traceback; the request gets an empty answer
+            making.error = error
+            document.cache.drop_incomplete()
+            self._failed(error)
+        else:
+            assert isinstance(answer, Answer)  # noqa: S101 - jobs made by _make return answers
+            text = answer.text if answer.mean_logprob >= self._threshold() else ""
+            document.cache.put(self._as_made(making, text, answer.mean_logprob, complete=True))
+            if making.shown and text != making.shown and text.startswith(making.shown) and self.settings.refresh:
+                self._listener.refreshed(document.snapshot.uri)
+            if answer.quick and current:
+                self._fill_soon(document)
+        making.ended.set()
+        making.piece.set()
+        if not self._worker.wants(Lane.INTERACTIVE) and self._status.state == "busy":
+            self._set_status(state=self._resting())
+
+    async def _first_answer(self, document: Document, making: Making, arrived: float) -> Made | None:
+        """Wait for the whole suggestion, or for a piece of it if the whole takes too long."""
+        patience = (_EARLY_MS if self.settings.refresh else _LATE_MS) / 1e3 - (self._clock() - arrived)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(making.ended.wait(), max(0.0, patience))
+        await making.piece.wait()
+        if isinstance(making.error, Cancelled):
+            raise Superseded("nobody waits for this any more") from making.error
+        if making.error is not None:
+            return None
+        hit = document.cache.find(making.conditions, making.place.text, making.place.offset)
+        if hit is None or not hit.rest:
+            return None
+        making.shown = hit.made.insert
+        return hit.made
+
+    def _as_made(self, making: Making, text: str, logprob: float, *, complete: bool) -> Made:
+        place = making.place
+        return Made(making.conditions, place.text, place.offset, text, complete=complete, logprob=logprob)
+
+    def _threshold(self) -> float:
+        if self.settings.min_confidence is not None:
+            return self.settings.min_confidence
+        return self._runtime.min_confidence if self._runtime else -100.0
+
+    def _offer(self, document: Document, snapshot: Snapshot, offset: int, hit: Hit) -> Offer | None:
+        if not hit.rest:
+            return None
+        identity = f"s{next(self._ids)}"
+        self._offers[identity] = (snapshot.uri, hit.made)
+        while len(self._offers) > _REMEMBERED:
+            self._offers.popitem(last=False)
+        insert = adapt(hit.rest, line_end=line_end_of(snapshot.text))
+        return Offer(identity, insert, snapshot, offset, self._runtime.name if self._runtime else self.settings.model)
+
+    # ---- prefill while typing ----------------------------------------------------------------------------------
+
+    def _warm(self, document: Document) -> None:
+        """Evaluate what was typed, at once, so that the pause that comes finds it done."""
+        if not self._may_warm(document):
+            return
+        ask = self._ask(document, document.place(document.cursor))
+        job = self._worker.submit(Lane.WARM, document.snapshot.uri, lambda runtime, cancel: runtime.warm(ask, cancel))
+        job.future.add_done_callback(lambda _done: self._call(self._warmed, document, job))
+
+    def _warmed(self, document: Document, job: Job[Runtime]) -> None:
+        try:
+            warmed = job.future.result()
+        except (Cancelled, EngineClosed):
+            return
+        except Exception as error:  # noqa: BLE001 - logged with its traceback
+            self._failed(error)
+            return
+        if isinstance(warmed, Warmed) and warmed.needs_fill:
+            self._fill_soon(document)
+
+    def _fill_soon(self, document: Document) -> None:
+        """Fill the full window after a pause; a further keystroke moves the pause."""
+        if document.filling is not None:
+            document.filling.cancel()
+        document.filling = self._loop.call_later(_FILL_PAUSE_S, self._fill, document)
+
+    def _fill(self, document: Document) -> None:
+        document.filling = None
+        uri = document.snapshot.uri
+        if self._documents.get(uri) is not document or not self._may_warm(document):
+            return
+        ask = self._ask(document, document.place(document.cursor))
+        job = self._worker.submit(Lane.BACKGROUND, "fill", lambda runtime, cancel: runtime.fill(ask, cancel))
+        job.future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _may_warm(self, document: Document) -> bool:
+        if self._runtime is None or document.cursor < 0 or not self._wanted(document, manual=False):
+            return False
+        choice = self.settings.prefill_while_typing
+        return choice == "always" or (choice == "auto" and self._machine.has_room())
+
+    def _make_ahead(self, document: Document) -> None:
+        """After an accepted suggestion, make the next one before it is asked for."""
+        if self._may_warm(document):
+            self._make(document, document.place(document.cursor), Lane.WARM)
+
+    # ---- what the editor reports ---------------------------------------------------------------------------------
+
+    def accepted(self, identity: str) -> None:
+        """Hear that a suggestion was accepted whole; its text may already be in the document, or still come."""
+        self.events["accept"] += 1
+        known = self._offers.pop(identity, None)
+        document = self._documents.get(known[0]) if known else None
+        if document is None or known is None:
+            return
+        _uri, made = known
+        place = document.place(max(0, document.cursor))
+        if place.text.startswith(made.insert, made.offset) and place.offset >= made.offset + len(made.insert):
+            self._make_ahead(document)
+        else:
+            document.ahead = True
+
+    def reported(self, event: str, identity: str) -> None:
+        """Hear that a suggestion was shown, partly accepted or rejected."""
+        self.events[event] += 1
+        if event == "reject":
+            self._offers.pop(identity, None)
+
+    # ---- pausing, status, end ----------------------------------------------------------------------------------
+
+    def pause(self, uri: str | None, *, on: bool) -> None:
+        """Pause (or resume) everywhere, or in one document."""
+        if uri is None:
+            self._paused = on
+        elif on:
+            self._paused_uris.add(uri)
+        else:
+            self._paused_uris.discard(uri)
+        if on:
+            for one in [uri] if uri is not None else list(self._documents):
+                self._worker.cancel_all(one)
+        state = self._status.state
+        self._set_status(
+            state=self._resting() if state in ("ready", "busy", "paused") else state,
+            paused_uris=tuple(sorted(self._paused_uris)),
+        )
+
+    @property
+    def status(self) -> Status:
+        """What the session is doing."""
+        return self._status
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """The loaded model, for its plain data."""
+        return self._runtime
+
+    def stats(self) -> dict[str, object]:
+        """Return the counters of `starcoder.stats` (docs/protocol.md)."""
+        runtime = self._runtime
+        counters = runtime.counters if runtime else Counters()
+        speed = runtime.speed if runtime else Speed(0.0, 0.0)
+        return {
+            "evaluatedTokens": counters.evaluated,
+            "generatedTokens": counters.generated,
+            "engineMs": round(counters.engine_ms, 3),
+            "promptTokens": counters.prompt,
+            "prefixTokens": counters.before,
+            "suffixTokens": counters.after,
+            "quickSuggestions": counters.quick,
+            "prefillSpeed": round(speed.prefill, 1),
+            "decodeSpeed": round(speed.decode, 1),
+            "idle": self._worker.idle,
+            "requests": self._requests,
+            "fromMemory": self._from_memory,
+            "events": dict(self.events),
+        }
+
+    def close(self) -> None:
+        """End all work. Idempotent."""
+        self._closed = True
+        for document in self._documents.values():
+            document.ticket += 1
+            if document.filling is not None:
+                document.filling.cancel()
+        self._worker.close()
+
+    def _failed(self, error: BaseException) -> None:
+        """Log a failure of the engine; load the model again, a limited number of times."""
+        log.error("A suggestion could not be made.", exc_info=error)
+        if not isinstance(error, EngineFailed):
+            return
+        now = self._clock()
+        self._reloads = [at for at in self._reloads if now - at < _RELOAD_SPAN_S]
+        if len(self._reloads) < _RELOADS:
+            self._reloads.append(now)
+            self.start()
+        else:
+            message = f"{error} It failed {_RELOADS + 1} times; restart the server, or choose another model."
+            self._set_status(state="error", message=message)
+
+    def _resting(self) -> Any:  # noqa: ANN401 - one of the states
+        if self._runtime is None:
+            return self._status.state
+        return "paused" if self._paused else "ready"
+
+    def _set_busy(self) -> None:
+        if self._status.state == "ready":
+            self._set_status(state="busy")
+
+    def _set_status(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Status
+        status = evolve(self._status, **changes)
+        if status != self._status:
+            self._status = status
+            self._listener.status_changed(status)
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call a function on the loop's thread, from any thread; dropped once the loop is closed."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(partial(function, *arguments))
