@@ -26,9 +26,9 @@ _CONTRACTIONS: Final = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]
 _WORDS: Final = r"[^\r\n\p{L}\p{N}]?\p{L}+"
 _MARKS_AND_SPACE: Final = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
-BEFORE_BREAK: Final = re.compile(r"(?s:.*?)\S(?=[\r\n])|(?s:.+)")
-"""Matches one chunk after the other: up to a line break that follows a visible character. (Python's `\\S` is a little
-narrower than the rules': it takes the separators U+001C to U+001F for white space. That only means fewer cuts.)"""
+BEFORE_BREAK: Final = re.compile(r"(?!\Z)\s*[^\r\n]*(?:(?<=\s)[\r\n]\s*[^\r\n]*)*")
+"""Matches one chunk after the other: each ends where a line break follows a visible character. (Python's white space is
+that of the rules and U+001C to U+001F besides, which only means fewer cuts.)"""
 
 AFTER_BREAKS: Final = re.compile(r"[^\r\n]*[\r\n](?:\s*[\r\n])?|[^\r\n]+")
 """Chunks that end behind the last line break of a run of white space."""

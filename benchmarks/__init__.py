@@ -1,0 +1,1 @@
+"""Programs that measure starcoder-lsp, and the random-weight models they measure it with."""
