@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from starcoder_lsp.completion.fim import FimTokens, NoFimTokens, advice, resolve_family
+from starcoder_lsp.engine.ggml_container import is_ggml
+from starcoder_lsp.engine.ggml_header import GGMLHeader, read_ggml_header
 from starcoder_lsp.engine.gguf import GGUFHeader, read_header
 from starcoder_lsp.engine.lines import LineEncoder
 from starcoder_lsp.engine.tokenizer import Tokenizer
-from starcoder_lsp.errors import ModelWithoutFim
+from starcoder_lsp.errors import ModelUnsupported, ModelWithoutFim
 from starcoder_lsp.models.catalogue import SHIPPED, resolve, shipped_model
 from starcoder_lsp.suggest import Runtime, measure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from starcoder_lsp.config import Settings
+    from starcoder_lsp.config import EngineChoice, Settings
+    from starcoder_lsp.engine.base import Engine
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +47,28 @@ class Model:
 
 def read_model(path: Path) -> Model:
     """Read what must be known before the weights are loaded. Raises ModelError, saying what is wrong."""
-    header = read_header(path)
+    header = read_ggml_header(path) if is_ggml(path) else read_header(path)
     tokenizer = Tokenizer.from_header(header)
     try:
         tokens = resolve_family(header.architecture, tokenizer.id_of, header.named_ids)
     except NoFimTokens as error:
-        raise ModelWithoutFim(path) from error
+        raise ModelWithoutFim(path, header.architecture) from error
     return Model(header, tokenizer, tokens, SHIPPED if path == shipped_model() else path.stem)
+
+
+def choose_engine(choice: EngineChoice, header: GGUFHeader) -> str:
+    """Return which engine runs this file: ctransformers for GGML, llama.cpp for GGUF, unless one is asked for.
+
+    Raises:
+        ModelUnsupported: the engine that is asked for cannot run it.
+    """
+    ggml = isinstance(header, GGMLHeader)
+    if choice == "auto":
+        return "ctransformers" if ggml else "llama.cpp"
+    if choice == "llama.cpp" and ggml:
+        remedy = 'Set "engine" to "auto" or "ctransformers", or take the model\'s GGUF file'
+        raise ModelUnsupported(header.path, "is a GGML file of 2023, which llama.cpp does not open any more", remedy)
+    return choice
 
 
 def load(settings: Settings, report: Report = lambda _message, _percent: None) -> Runtime:
@@ -70,18 +88,7 @@ def load(settings: Settings, report: Report = lambda _message, _percent: None) -
         log.warning("%s", warning)
     report(f"Loading {model.name} ({header.quantisation}, {header.file_bytes / 1e9:.2f} GB)", None)
 
-    from starcoder_lsp.engine import llama_cpp  # noqa: PLC0415 - loads a native library
-
-    window = min(settings.context_size, header.context_length)
-    engine = llama_cpp.load(
-        header,
-        end_ids=model.tokens.stops,
-        context_window=window,
-        slots=_SLOTS,
-        threads=settings.threads,
-        gpu_layers=settings.gpu_layers,
-        flash_attention=settings.flash_attention,
-    )
+    engine = _open(model, settings, report)
     encoder = LineEncoder(model.tokenizer)
     speed = measure(engine, encoder.encode(_WARM_UP))
     runtime = Runtime(engine, model.tokenizer, encoder, model.tokens, model.name, speed=speed)
@@ -90,10 +97,37 @@ def load(settings: Settings, report: Report = lambda _message, _percent: None) -
         model.name,
         time.perf_counter() - started,
         header.quantisation,
-        window,
+        engine.info.context_window,
         engine.info.slots,
         runtime.speed.prefill,
         runtime.speed.decode,
         engine.info.detail,
     )
     return runtime
+
+
+def _open(model: Model, settings: Settings, report: Report) -> Engine:
+    header = model.header
+    window = min(settings.context_size, header.context_length)
+    if choose_engine(settings.engine, header) == "ctransformers":
+        from starcoder_lsp.engine import ctransformers  # noqa: PLC0415 - loads a native library
+
+        return ctransformers.load(
+            header,
+            end_ids=model.tokens.stops,
+            context_window=window,
+            threads=settings.threads,
+            gpu_layers=settings.gpu_layers,
+            progress=lambda done, total: report("Repacking for ctransformers, once", 100 * done // max(1, total)),
+        )
+    from starcoder_lsp.engine import llama_cpp  # noqa: PLC0415 - loads a native library
+
+    return llama_cpp.load(
+        header,
+        end_ids=model.tokens.stops,
+        context_window=window,
+        slots=_SLOTS,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
+        flash_attention=settings.flash_attention,
+    )
