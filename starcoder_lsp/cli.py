@@ -108,9 +108,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 def _serve(arguments: argparse.Namespace) -> NoReturn:
     settings = settings_of(arguments)
-    logging.basicConfig(
-        level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     # pygls logs every message body, and with it the user's text.
     logging.getLogger("pygls").setLevel("DEBUG" if settings.log_level == "debug" else "ERROR")
     logging.getLogger("starcoder_lsp").setLevel(settings.log_level.upper())

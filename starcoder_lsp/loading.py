@@ -1,4 +1,4 @@
-"""From a setting to a model at work: header, memory, tokenizer, engine, first measurement. Runs on the worker thread."""
+"""From a setting to a model at work: header, memory, tokenizer, engine, first measurement; on the worker thread."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A `Runtime` is the loaded model with all that belongs to it; it is made and used on the worker thread only.
 
-Progressive prompts: the *full* window is what quality wants; where evaluating it would take longer than a person waits, a
-*quick* prompt of a few lines answers first, in a slot of its own, and the full window is filled in the background.
+Progressive prompts: the *full* window is what quality wants; where evaluating it would take longer than a person waits,
+a *quick* prompt of a few lines answers first, in a slot of its own, and the full window is filled in the background.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
@@ -180,7 +180,7 @@ class Runtime:
         choice, quick = self.plan(ask)
         planned = time.perf_counter()
         self._touch(choice.slot)
-        written = _Writing(self.encoder, self.tokens, StopRules(ask.cursor, multiline=ask.multiline), ask.cursor, watch)
+        written = _Writing(self.tokens.stops, StopRules(ask.cursor, multiline=ask.multiline), ask.cursor, watch)
         outcome = self.engine.generate(
             choice.prompt.ids, slot=choice.slot, max_tokens=ask.max_tokens, on_token=written.take, cancel=cancel
         )
@@ -288,10 +288,8 @@ class Warmed:
 class _Writing:
     """The text while it is being generated: bytes to characters, and the rules that end it."""
 
-    def __init__(
-        self, encoder: LineEncoder, tokens: FimTokens, rules: StopRules, cursor: Cursor, watch: Watch | None
-    ) -> None:
-        self._stops = tokens.stops
+    def __init__(self, stops: frozenset[int], rules: StopRules, cursor: Cursor, watch: Watch | None) -> None:
+        self._stops = stops
         self._rules = rules
         self._cursor = cursor
         self._watch = watch
@@ -325,16 +323,13 @@ class _Writing:
         return math.fsum(scores) / len(scores) if scores else 0.0
 
 
-def measure(engine: Engine, ids: Sequence[int], clock: Callable[[], float] = time.perf_counter) -> Speed:
+def measure(engine: Engine, ids: Sequence[int]) -> Speed:
     """Return the speeds of a freshly loaded engine, from one short prompt (it also warms the caches of the machine).
 
     `ids` is any text of a few dozen tokens.
     """
-    cancel = CancelToken()
-    times: list[float] = []
-    outcome: Any = engine.generate(
-        ids, slot=engine.info.slots - 1, max_tokens=4, on_token=lambda _token: times.append(clock()) is not None, cancel=cancel
-    )
+    slot = engine.info.slots - 1
+    outcome = engine.generate(ids, slot=slot, max_tokens=4, on_token=lambda _token: False, cancel=CancelToken())
     speed = Speed()
     if outcome.prefill.ms > 0:
         speed.prefill = outcome.prefill.evaluated / outcome.prefill.ms * 1e3

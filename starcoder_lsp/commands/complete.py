@@ -6,7 +6,6 @@ was measured; with --show-prompt, what the model was asked, control tokens marke
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import asdict
 
 from starcoder_lsp.completion.cursor import Cursor, normalised
-from starcoder_lsp.completion.prompt import Place
+from starcoder_lsp.completion.prompt import LayoutChoice, Place
 from starcoder_lsp.completion.refine import adapt, line_end_of
 from starcoder_lsp.documents import Snapshot
 from starcoder_lsp.engine.base import CancelToken
@@ -24,6 +23,7 @@ from starcoder_lsp.loading import load
 from starcoder_lsp.suggest import Answer, Ask, Runtime
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 _MAX_BYTES = 20_000_000
@@ -64,7 +64,9 @@ def read_text(path: Path) -> str:
     return data.decode("utf-8", "replace")
 
 
-def ask_at(path: Path, line: int, column: int, *, multiline: str, max_tokens: int, layout: str) -> tuple[Ask, Snapshot]:
+def ask_at(
+    path: Path, line: int, column: int, *, multiline: str, max_tokens: int, layout: LayoutChoice
+) -> tuple[Ask, Snapshot]:
     """Return what to ask at a place of a file, and the file's snapshot. Raises ConfigError for a place outside it."""
     snapshot = Snapshot.of(path.resolve().as_uri(), 0, "", read_text(path))
     start = snapshot.lines.start(line - 1)
@@ -79,7 +81,13 @@ def ask_at(path: Path, line: int, column: int, *, multiline: str, max_tokens: in
     cursor = Cursor.at(place.text, place.offset)
     wants = cursor.wants_block if multiline == "auto" else multiline == "always"
     ask = Ask(
-        snapshot.uri, place, cursor, multiline=wants, max_tokens=max_tokens, layout=layout, progressive=False  # type: ignore[arg-type]
+        snapshot.uri,
+        place,
+        cursor,
+        multiline=wants,
+        max_tokens=max_tokens,
+        layout=layout,
+        progressive=False,
     )
     return ask, snapshot
 

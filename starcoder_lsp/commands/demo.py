@@ -1,17 +1,16 @@
 """Show one completion session: the server process, LSP over its pipes, and the model that ships, offline.
 
-A sample file is opened, a line is typed key by key, and the suggestion is printed where an editor would show it, with the
-times it took. `starcoder-lsp demo FILE:LINE:COL` does the same in a file of yours.
+A sample file is opened, a line is typed key by key, and the suggestion is printed where an editor would show it, with
+the times it took. `starcoder-lsp demo FILE:LINE:COL` does the same in a file of yours.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from rich.console import Console
@@ -23,6 +22,9 @@ from starcoder_lsp.commands.complete import parse_place, read_text
 from starcoder_lsp.completion.cursor import normalised
 from starcoder_lsp.documents import Snapshot
 from starcoder_lsp.errors import EngineFailed
+
+if TYPE_CHECKING:
+    import argparse
 
 _SAMPLE = Path(__file__).parent / "sample.py.txt"
 _MARK = "▌"
@@ -106,10 +108,12 @@ async def _play(scene: Scene, model: str, console: Console, log: Any) -> int:  #
     keys = max(1, len(scene.typed))
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("server and model ready", f"{(loaded - started) * 1e3:.0f} ms")
-    table.add_row("last key to suggestion", f"{(answered - asked) * 1e3:.0f} ms, of which the engine {after['engineMs'] - before['engineMs']:.0f} ms")
-    evaluated = _less(after, before, "evaluatedTokens")
-    table.add_row("prompt tokens evaluated", f"{evaluated / keys:.2f} a key ({evaluated} for {keys} keys); the prompt has {after['promptTokens']}")
-    table.add_row("generated", f"{_less(after, before, 'generatedTokens')} tokens by {status['model']} on {status['engine']}, offline")
+    table.add_row("last key to suggestion", f"{(answered - asked) * 1e3:.0f} ms")
+    table.add_row("engine, all keys", f"{after['engineMs'] - before['engineMs']:.0f} ms")
+    evaluated, prompt = _less(after, before, "evaluatedTokens"), after["promptTokens"]
+    table.add_row("prompt tokens evaluated", f"{evaluated / keys:.2f} a key ({evaluated} for {keys} keys) of {prompt}")
+    generated = _less(after, before, "generatedTokens")
+    table.add_row("generated", f"{generated} tokens by {status['model']} on {status['engine']}, offline")
     console.print(table)
     return 0 if suggestion else 1
 
@@ -126,7 +130,7 @@ def _show(console: Console, scene: Scene, suggestion: str, model: str) -> None:
     shown.rstrip()
     trailing = above[len(above.rstrip()) :] if not above.endswith("\n") else ""
     shown.append(trailing if not shown.plain.endswith(trailing) else "")
-    shown.append(suggestion or " (nothing worth showing)", style="italic bright_black on grey11" if console.is_terminal else "")
+    shown.append(suggestion or " (nothing worth showing)", style="italic bright_black on grey11")
     if not console.is_terminal:
         shown = Text(above) + Text(f"⟦{suggestion}⟧" if suggestion else "⟦nothing worth showing⟧")
     console.rule(f"{scene.name}: what you typed, and what {model} suggests")

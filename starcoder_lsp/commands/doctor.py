@@ -5,20 +5,23 @@ Exits with 0 if all is well, else with 1; each line that is not says what to do.
 
 from __future__ import annotations
 
-import argparse
 import platform
 import sys
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import psutil
 from rich.console import Console
 
 from starcoder_lsp import __version__
-from starcoder_lsp.engine.base import CancelToken
+from starcoder_lsp.engine.base import CancelToken, Token
 from starcoder_lsp.errors import StarcoderError
 from starcoder_lsp.loading import load, read_model
 from starcoder_lsp.models.catalogue import resolve
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -71,9 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             ids = runtime.encoder.encode("def main():\n    ")
             pieces: list[bytes] = []
-            runtime.engine.generate(
-                ids, slot=0, max_tokens=1, on_token=lambda token: pieces.append(token.piece) is not None, cancel=CancelToken()
-            )
+
+            def take(token: Token) -> bool:
+                pieces.append(token.piece)
+                return False
+
+            runtime.engine.generate(ids, slot=0, max_tokens=1, on_token=take, cancel=CancelToken())
             speed = runtime.speed
             return (
                 f"{b''.join(pieces)!r} after {time.perf_counter() - started:.1f} s with the load; "

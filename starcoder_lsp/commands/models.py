@@ -1,13 +1,14 @@
 """List the models that can be used: the one that ships, and the files in the model folder.
 
-Any GGUF file with fill-in-the-middle tokens will do (StarCoder, StarCoder2, Qwen-Coder, Granite Code, CodeLlama, …): put it into
-the folder, or name its path in the setting `model`. StarCoder2's weights are under the BigCode OpenRAIL-M licence.
+Any GGUF file with fill-in-the-middle tokens will do (StarCoder, StarCoder2, Qwen-Coder, Granite Code, CodeLlama, …):
+put it into the folder, or name its path in the setting `model`. Each has a licence of its own: StarCoder2's weights are
+under BigCode OpenRAIL-M.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +16,9 @@ from rich.table import Table
 from starcoder_lsp.engine import repack
 from starcoder_lsp.errors import ModelError
 from starcoder_lsp.models.catalogue import available, models_folder
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -42,7 +42,7 @@ class CancelToken:
 
 @frozen
 class Token:
-    """One generated token: its id, its bytes (possibly a part of a UTF-8 sequence), its natural-log probability."""
+    """A generated token: its id, its bytes (possibly a part of a UTF-8 sequence), its natural-log probability."""
 
     id: int
     piece: bytes
@@ -51,7 +51,7 @@ class Token:
 
 @frozen
 class Evaluation:
-    """What a prefill did: ids found in the cache, ids evaluated now, wall time in ms, and whether it reached the end."""
+    """What a prefill did: ids found in the cache, ids evaluated now, wall time in ms, whether it reached the end."""
 
     cached: int
     evaluated: int

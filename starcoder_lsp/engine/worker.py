@@ -15,7 +15,6 @@ import contextlib
 import enum
 import logging
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -25,7 +24,7 @@ from starcoder_lsp.engine.base import CancelToken
 from starcoder_lsp.errors import Cancelled, EngineClosed, Superseded
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
 log = logging.getLogger(__name__)
 

@@ -60,7 +60,7 @@ class App:
         return self._session
 
     def _register(self) -> None:
-        feature = self.server.feature  # pygls sets attributes on handlers, which bound methods refuse: hence partial
+        feature = self.server.feature  # it sets attributes on handlers, which bound methods refuse: hence partial
         feature(types.INITIALIZE)(partial(self._initialize))
         feature(types.INITIALIZED)(partial(self._initialized))
         feature(types.SHUTDOWN)(partial(self._shutdown))
@@ -68,7 +68,9 @@ class App:
         feature(types.TEXT_DOCUMENT_DID_CHANGE)(partial(self._did_change))
         feature(types.TEXT_DOCUMENT_DID_CLOSE)(partial(self._did_close))
         feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(partial(self._did_change_configuration))
-        feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(partial(self._inline_completion))
+        feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(
+            partial(self._inline_completion)
+        )
         for name in COMMANDS:
             self.server.command(name)(partial(self._command, name))
 
@@ -180,14 +182,15 @@ def _encoding(server: StarcoderServer) -> Encoding:
     from pygls.capabilities import ServerCapabilitiesBuilder  # noqa: PLC0415 - pygls chooses before it tells
 
     chosen = str(ServerCapabilitiesBuilder.choose_position_encoding(server.client_capabilities))
-    for encoding in ("utf-8", "utf-32"):
+    others: tuple[Encoding, ...] = ("utf-8", "utf-32")
+    for encoding in others:
         if chosen.endswith(encoding) or chosen.lower().endswith(encoding.replace("-", "")):
-            return encoding  # type: ignore[return-value]
+            return encoding
     return "utf-16"
 
 
 def _apply(snapshot: Snapshot, change: types.TextDocumentContentChangeEvent, encoding: Encoding) -> str:
-    """Return the text after a change: the whole text, as asked for, or a range from a client that sends ranges anyway."""
+    """Return the text after a change: the whole text, as asked for, or a range, from clients that send them anyway."""
     if isinstance(change, types.TextDocumentContentChangeWholeDocument):
         return change.text
     start = offset_at(snapshot, change.range.start, encoding)

@@ -35,16 +35,14 @@ class Session:
         client.feature("starcoder/refresh")(partial(session._take_refresh))
         client.feature(types.WINDOW_SHOW_MESSAGE)(lambda _params: None)
         await client.start_io(sys.executable, "-m", "starcoder_lsp", *arguments)
-        session._drain = asyncio.ensure_future(session._keep_log(log_file))  # noqa: SLF001 - a constructor
+        session._drain = asyncio.ensure_future(session._keep_log(log_file))
         capabilities = types.ClientCapabilities(
             general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind.Utf16]),
             text_document=types.TextDocumentClientCapabilities(
                 inline_completion=types.InlineCompletionClientCapabilities()
             ),
         )
-        await client.initialize_async(
-            types.InitializeParams(capabilities=capabilities, initialization_options=options)
-        )
+        await client.initialize_async(types.InitializeParams(capabilities=capabilities, initialization_options=options))
         client.initialized(types.InitializedParams())
         return session
 
@@ -114,6 +112,6 @@ class Session:
         """Shut the server down."""
         await self.client.shutdown_async(None)
         self.client.exit(None)
-        await self.client.stop()
+        await self.client.stop()  # type: ignore[no-untyped-call]
         if self._drain is not None:
             await self._drain

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from starcoder_lsp.documents import Encoding, Snapshot
-from starcoder_lsp.session import Offer, Status
+if TYPE_CHECKING:
+    from starcoder_lsp.documents import Encoding, Snapshot
+    from starcoder_lsp.session import Offer, Status
 
 ACCEPT = "starcoder.accept"
 _WORD = re.compile(r"\w+\Z")
@@ -53,9 +55,7 @@ def completion_list(offer: Offer | None, encoding: Encoding) -> types.Completion
         label=label[:_LABEL] + ("…" if more or len(label) > _LABEL else ""),
         kind=types.CompletionItemKind.Text,
         detail=f"starcoder-lsp: {offer.model}",
-        documentation=types.MarkupContent(
-            kind=types.MarkupKind.Markdown, value=f"```{snapshot.language}\n{text}\n```"
-        ),
+        documentation=types.MarkupContent(kind=types.MarkupKind.Markdown, value=f"```{snapshot.language}\n{text}\n```"),
         filter_text=text,
         sort_text="\x21",
         preselect=True,

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cattrs import ClassValidationError
 from lsprotocol import types
@@ -24,6 +23,9 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from starcoder_lsp.errors import ConfigError, StarcoderError, Superseded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +57,11 @@ class Protocol(LanguageServerProtocol):
 
     def _converter_structure(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - any LSP message
         method = data.get("method")
-        if not isinstance(method, str) or self.get_message_type(method) is None:
+        kind = self.get_message_type(method) if isinstance(method, str) else None
+        if kind is None:
             return super().structure_message(data)
         # pygls would log the whole message, with the user's text in it, before raising its own error.
-        return self._converter.structure(data, self.get_message_type(method))
+        return self._converter.structure(data, kind)
 
     def handle_message(self, message: Any) -> None:  # noqa: ANN401 - any LSP message
         """Handle a message if its time is right, else answer it with the error that LSP names for this."""
@@ -139,7 +142,7 @@ class Protocol(LanguageServerProtocol):
             handler(params)
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
-    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> object:
+    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:  # noqa: ANN401 - any result
         """Run a command; its arguments are its own business (pygls would guess their types from its signature)."""
         handler: Callable[..., object] | None = self.fm.commands.get(params.command)
         if handler is None:

@@ -372,6 +372,7 @@ class Session:
         job.future.add_done_callback(lambda _done: self._call(self._warmed, document, job))
 
     def _warmed(self, document: Document, job: Job[Runtime]) -> None:
+        """Take the end of a warm-up: where it only did the quick prompt, the full window is filled later."""
         try:
             warmed = job.future.result()
         except (Cancelled, EngineClosed):
