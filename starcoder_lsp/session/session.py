@@ -13,22 +13,22 @@ import logging
 import time
 from collections import OrderedDict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from starcoder_lsp.completion.cache import Hit, Made
 from starcoder_lsp.completion.cursor import Cursor
 from starcoder_lsp.completion.refine import adapt, line_end_of
 from starcoder_lsp.config import Settings
 from starcoder_lsp.documents import Snapshot, changed_until
-from starcoder_lsp.engine.worker import Job, Lane, Worker
-from starcoder_lsp.errors import Cancelled, EngineClosed, EngineFailed, StarcoderError, Superseded
+from starcoder_lsp.engine.worker import Lane
+from starcoder_lsp.errors import Cancelled, EngineClosed, Superseded
 from starcoder_lsp.loading import load
-from starcoder_lsp.machine import Machine
 from starcoder_lsp.session.document import Document, Making
-from starcoder_lsp.session.status import Listener, Status
-from starcoder_lsp.suggest import Answer, Ask, Counters, Partial, Runtime, Speed, Warmed
+from starcoder_lsp.session.keeper import ModelKeeper
+from starcoder_lsp.session.prefill import Prefiller
+from starcoder_lsp.suggest import Answer, Ask, Counters, Partial, Runtime, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from starcoder_lsp.completion.prompt import Place
     from starcoder_lsp.engine.base import CancelToken
+    from starcoder_lsp.session.status import Listener, Status
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +44,8 @@ _EARLY_MS = 250.0
 """A client that can be told of more gets the first piece this long after its request."""
 _LATE_MS = 1_500.0
 """Others wait this long for the whole."""
-_FILL_PAUSE_S = 0.35
 _TYPICAL_TOKENS = 12
 _REMEMBERED = 256
-_RELOADS = 3
-_RELOAD_SPAN_S = 300.0
 
 
 @frozen
@@ -74,69 +72,29 @@ class Session:
     ) -> None:
         """Start without a model; `start` loads it. Must be made on the thread of a running event loop."""
         self.settings = settings or Settings()
+        self.events = dict.fromkeys(("show", "accept", "acceptPartial", "reject"), 0)
         self._listener = listener
-        self._load_runtime = load_runtime
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._worker: Worker[Runtime] = Worker()
-        self._runtime: Runtime | None = None
+        self._keeper = ModelKeeper(listener, load_runtime, clock, self._model_loaded)
+        self._prefiller = Prefiller(self._keeper, self._ask_ahead, self._failed)
         self._documents: dict[str, Document] = {}
         self._ids = itertools.count(1)
         self._offers: OrderedDict[str, tuple[str, Made]] = OrderedDict()
-        self._machine = Machine()
-        self._status = Status()
-        self._paused = False
         self._paused_uris: set[str] = set()
-        self._reloads: list[float] = []
         self._closed = False
         self._requests = 0
         self._from_memory = 0
-        self.events: dict[str, int] = dict.fromkeys(("show", "accept", "acceptPartial", "reject"), 0)
 
     # ---- model -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Load the model that the settings name, in the background; called again, load it anew."""
-        settings = self.settings
-        self._runtime = None
-        self._set_status(state="loading", model=settings.model, engine=None, message=None, progress=None)
-        self._listener.loading(f"Loading {settings.model}", None)
-        future = self._worker.open(
-            lambda: self._load_runtime(settings, self._report), lambda runtime: runtime.engine.close()
-        )
-        future.add_done_callback(lambda done: self._call(self._loaded, done))
+        self._keeper.load(self.settings)
 
-    def _report(self, message: str, percent: int | None) -> None:
-        self._call(self._loading, message, percent)
-
-    def _loading(self, message: str, percent: int | None) -> None:
-        self._set_status(message=message, progress=percent)
-        self._listener.loading(message, percent)
-
-    def _loaded(self, future: Any) -> None:  # noqa: ANN401 - a concurrent future of a generic worker
-        error = future.exception()
-        if isinstance(error, Superseded) or self._closed:
-            return
-        if error is not None:
-            if isinstance(error, StarcoderError):
-                log.error("%s", error)
-            else:
-                log.error("The model could not be loaded.", exc_info=error)
-            message = str(error) or type(error).__name__
-            self._set_status(state="error", message=message, progress=None)
-            self._listener.loaded(message)
-            return
-        runtime: Runtime = future.result()
-        self._runtime = runtime
+    def _model_loaded(self) -> None:
         for document in self._documents.values():
             document.cache.clear()
-        self._set_status(
-            state=self._resting(), model=runtime.name, engine=runtime.engine.info.engine, message=None, progress=None
-        )
-        self._listener.loaded(None)
-        for document in self._documents.values():
-            if document.cursor >= 0:
-                self._warm(document)
+            self._prefiller.warm(document)
 
     def configure(self, settings: Settings) -> None:
         """Take new settings; the model is loaded again only where they ask for another."""
@@ -169,7 +127,7 @@ class Session:
             document.ahead = False
             self._make_ahead(document)
         else:
-            self._warm(document)
+            self._prefiller.warm(document)
 
     def close_document(self, uri: str) -> None:
         """Forget a document that the editor closed; its requests are superseded."""
@@ -177,11 +135,10 @@ class Session:
         if document is None:
             return
         document.ticket += 1
-        if document.filling is not None:
-            document.filling.cancel()
-        self._worker.cancel_all(uri)
+        self._prefiller.forget(document)
+        self._keeper.worker.cancel_all(uri)
         self._paused_uris.discard(uri)
-        self._worker.submit(Lane.WARM, ("close", uri), lambda runtime, _cancel: runtime.forget(uri))
+        self._keeper.worker.submit(Lane.WARM, ("close", uri), lambda runtime, _cancel: runtime.forget(uri))
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """Return the newest snapshot of an open document."""
@@ -209,7 +166,7 @@ class Session:
         hit = document.cache.find(conditions, place.text, place.offset)
         if hit is not None:
             self._from_memory += 1
-            return self._offer(document, snapshot, offset, hit)
+            return self._offer(snapshot, offset, hit)
         if not manual:
             await self._wait(document, ticket)
         making = document.making
@@ -225,20 +182,21 @@ class Session:
             raise Superseded("a newer request took its place")
         if made is None:
             return None
-        self._set_status(state=self._resting(), latency_ms=round((self._clock() - arrived) * 1e3, 1))
-        return self._offer(document, snapshot, offset, Hit(made, made.insert))
+        self._keeper.set_status(state=self._keeper.resting, latency_ms=round((self._clock() - arrived) * 1e3, 1))
+        return self._offer(snapshot, offset, Hit(made, made.insert))
 
     def _wanted(self, document: Document, *, manual: bool) -> bool:
-        if self._closed or self._paused or document.snapshot.uri in self._paused_uris:
+        if self._closed or self._keeper.paused or document.snapshot.uri in self._paused_uris:
             return False
-        return self._status.state != "error" and (manual or self.settings.allows(document.snapshot.language))
+        return self._keeper.status.state != "error" and (manual or self.settings.allows(document.snapshot.language))
 
     def _conditions(self) -> object:
         settings = self.settings
-        return (id(self._runtime), settings.layout, settings.multiline, settings.max_tokens, settings.min_confidence)
+        chosen = (settings.layout, settings.multiline, settings.max_tokens, settings.min_confidence)
+        return (id(self._keeper.runtime), *chosen)
 
     async def _wait(self, document: Document, ticket: int) -> None:
-        speed = self._runtime.speed if self._runtime else None
+        speed = self._keeper.runtime.speed if self._keeper.runtime else None
         answer_ms = _TYPICAL_TOKENS / speed.decode * 1e3 if speed else self.settings.debounce_min
         wait = document.rhythm.wait_ms(
             self._clock() * 1e3, answer_ms, least=self.settings.debounce_min, most=self.settings.debounce_max
@@ -255,18 +213,18 @@ class Session:
         making = Making(place, self._conditions())
 
         def run(runtime: Runtime, cancel: CancelToken) -> Answer:
-            self._call(self._set_busy)
-            return runtime.suggest(ask, cancel, lambda piece: self._call(self._progress, document, making, piece))
+            self._keeper.call(self._set_busy)
+            return runtime.suggest(ask, cancel, partial(self._keeper.call, self._progress, document, making))
 
         document.making = making
-        making.job = self._worker.submit(lane, document.snapshot.uri, run)
-        making.job.future.add_done_callback(lambda done: self._call(self._made, document, making, done))
+        making.job = self._keeper.worker.submit(lane, document.snapshot.uri, run)
+        making.job.future.add_done_callback(lambda done: self._keeper.call(self._made, document, making, done))
         return making
 
     def _drop(self, document: Document) -> None:
         """Nobody wants what is being made for this document."""
         if document.making is not None and document.making.job is not None:
-            self._worker.cancel(document.making.job)
+            self._keeper.worker.cancel(document.making.job)
 
     def _drop_if_outdated(self, document: Document) -> None:
         """After a change: end what is being made, unless the user types just what it says so far."""
@@ -320,11 +278,11 @@ class Session:
             if making.shown and text != making.shown and text.startswith(making.shown) and self.settings.refresh:
                 self._listener.refreshed(document.snapshot.uri)
             if answer.quick and current:
-                self._fill_soon(document)
+                self._prefiller.fill_soon(document)
         making.ended.set()
         making.piece.set()
-        if not self._worker.wants(Lane.INTERACTIVE) and self._status.state == "busy":
-            self._set_status(state=self._resting())
+        if not self._keeper.worker.wants(Lane.INTERACTIVE) and self._keeper.status.state == "busy":
+            self._keeper.set_status(state=self._keeper.resting)
 
     async def _first_answer(self, document: Document, making: Making, arrived: float) -> Made | None:
         """Wait for the whole suggestion, or for a piece of it if the whole takes too long."""
@@ -349,9 +307,9 @@ class Session:
     def _threshold(self) -> float:
         if self.settings.min_confidence is not None:
             return self.settings.min_confidence
-        return self._runtime.min_confidence if self._runtime else -100.0
+        return self._keeper.runtime.min_confidence if self._keeper.runtime else -100.0
 
-    def _offer(self, document: Document, snapshot: Snapshot, offset: int, hit: Hit) -> Offer | None:
+    def _offer(self, snapshot: Snapshot, offset: int, hit: Hit) -> Offer | None:
         if not hit.rest:
             return None
         identity = f"s{next(self._ids)}"
@@ -359,54 +317,19 @@ class Session:
         while len(self._offers) > _REMEMBERED:
             self._offers.popitem(last=False)
         insert = adapt(hit.rest, line_end=line_end_of(snapshot.text))
-        return Offer(identity, insert, snapshot, offset, self._runtime.name if self._runtime else self.settings.model)
+        return Offer(identity, insert, snapshot, offset, self._keeper.status.model or self.settings.model)
 
-    # ---- prefill while typing ----------------------------------------------------------------------------------
-
-    def _warm(self, document: Document) -> None:
-        """Evaluate what was typed, at once, so that the pause that comes finds it done."""
-        if not self._may_warm(document):
-            return
-        ask = self._ask(document, document.place(document.cursor))
-        job = self._worker.submit(Lane.WARM, document.snapshot.uri, lambda runtime, cancel: runtime.warm(ask, cancel))
-        job.future.add_done_callback(lambda _done: self._call(self._warmed, document, job))
-
-    def _warmed(self, document: Document, job: Job[Runtime]) -> None:
-        """Take the end of a warm-up: where it only did the quick prompt, the full window is filled later."""
-        try:
-            warmed = job.future.result()
-        except (Cancelled, EngineClosed):
-            return
-        except Exception as error:  # noqa: BLE001 - logged with its traceback
-            self._failed(error)
-            return
-        if isinstance(warmed, Warmed) and warmed.needs_fill:
-            self._fill_soon(document)
-
-    def _fill_soon(self, document: Document) -> None:
-        """Fill the full window after a pause; a further keystroke moves the pause."""
-        if document.filling is not None:
-            document.filling.cancel()
-        document.filling = self._loop.call_later(_FILL_PAUSE_S, self._fill, document)
-
-    def _fill(self, document: Document) -> None:
-        document.filling = None
-        uri = document.snapshot.uri
-        if self._documents.get(uri) is not document or not self._may_warm(document):
-            return
-        ask = self._ask(document, document.place(document.cursor))
-        job = self._worker.submit(Lane.BACKGROUND, "fill", lambda runtime, cancel: runtime.fill(ask, cancel))
-        job.future.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-    def _may_warm(self, document: Document) -> bool:
-        if self._runtime is None or document.cursor < 0 or not self._wanted(document, manual=False):
-            return False
-        choice = self.settings.prefill_while_typing
-        return choice == "always" or (choice == "auto" and self._machine.has_room())
+    def _ask_ahead(self, document: Document) -> Ask | None:
+        """Return what a suggestion at the user's place would be asked; None where nothing may be done ahead."""
+        if document.cursor < 0 or self._documents.get(document.snapshot.uri) is not document:
+            return None
+        if not self._wanted(document, manual=False) or not self._prefiller.may(self.settings.prefill_while_typing):
+            return None
+        return self._ask(document, document.place(document.cursor))
 
     def _make_ahead(self, document: Document) -> None:
         """After an accepted suggestion, make the next one before it is asked for."""
-        if self._may_warm(document):
+        if self._ask_ahead(document) is not None:
             self._make(document, document.place(document.cursor), Lane.WARM)
 
     # ---- what the editor reports ---------------------------------------------------------------------------------
@@ -436,33 +359,33 @@ class Session:
     def pause(self, uri: str | None, *, on: bool) -> None:
         """Pause (or resume) everywhere, or in one document."""
         if uri is None:
-            self._paused = on
+            self._keeper.paused = on
         elif on:
             self._paused_uris.add(uri)
         else:
             self._paused_uris.discard(uri)
         if on:
             for one in [uri] if uri is not None else list(self._documents):
-                self._worker.cancel_all(one)
-        state = self._status.state
-        self._set_status(
-            state=self._resting() if state in ("ready", "busy", "paused") else state,
+                self._keeper.worker.cancel_all(one)
+        state = self._keeper.status.state
+        self._keeper.set_status(
+            state=self._keeper.resting if state in ("ready", "busy", "paused") else state,
             paused_uris=tuple(sorted(self._paused_uris)),
         )
 
     @property
     def status(self) -> Status:
         """What the session is doing."""
-        return self._status
+        return self._keeper.status
 
     @property
     def runtime(self) -> Runtime | None:
         """The loaded model, for its plain data."""
-        return self._runtime
+        return self._keeper.runtime
 
     def stats(self) -> dict[str, object]:
         """Return the counters of `starcoder.stats` (docs/protocol.md)."""
-        runtime = self._runtime
+        runtime = self._keeper.runtime
         counters = runtime.counters if runtime else Counters()
         speed = runtime.speed if runtime else Speed(0.0, 0.0)
         return {
@@ -475,7 +398,7 @@ class Session:
             "quickSuggestions": counters.quick,
             "prefillSpeed": round(speed.prefill, 1),
             "decodeSpeed": round(speed.decode, 1),
-            "idle": self._worker.idle,
+            "idle": self._keeper.worker.idle,
             "requests": self._requests,
             "fromMemory": self._from_memory,
             "events": dict(self.events),
@@ -486,40 +409,12 @@ class Session:
         self._closed = True
         for document in self._documents.values():
             document.ticket += 1
-            if document.filling is not None:
-                document.filling.cancel()
-        self._worker.close()
+            self._prefiller.forget(document)
+        self._keeper.close()
 
     def _failed(self, error: BaseException) -> None:
-        """Log a failure of the engine; load the model again, a limited number of times."""
-        log.error("A suggestion could not be made.", exc_info=error)
-        if not isinstance(error, EngineFailed):
-            return
-        now = self._clock()
-        self._reloads = [at for at in self._reloads if now - at < _RELOAD_SPAN_S]
-        if len(self._reloads) < _RELOADS:
-            self._reloads.append(now)
-            self.start()
-        else:
-            message = f"{error} It failed {_RELOADS + 1} times; restart the server, or choose another model."
-            self._set_status(state="error", message=message)
-
-    def _resting(self) -> Any:  # noqa: ANN401 - one of the states
-        if self._runtime is None:
-            return self._status.state
-        return "paused" if self._paused else "ready"
+        self._keeper.failed(error, self.settings)
 
     def _set_busy(self) -> None:
-        if self._status.state == "ready":
-            self._set_status(state="busy")
-
-    def _set_status(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Status
-        status = evolve(self._status, **changes)
-        if status != self._status:
-            self._status = status
-            self._listener.status_changed(status)
-
-    def _call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function on the loop's thread, from any thread; dropped once the loop is closed."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(partial(function, *arguments))
+        if self._keeper.status.state == "ready":
+            self._keeper.set_status(state="busy")
