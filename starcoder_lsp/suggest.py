@@ -34,7 +34,7 @@ _FULL_S = 60.0
 """Seconds of prefill that a full window may take in the background."""
 _FULL_LEAST = 2048
 """Tokens of a full window, even on slow machines: its steady state is what other local completion sends."""
-_QUICK_LEAST = 32
+_QUICK_LEAST = 24
 _WEIGHT = 0.3
 _SAMPLE = 8
 """Evaluations of fewer tokens say little about speed."""

@@ -245,17 +245,19 @@ def _engine_error(error: dict[str, Any]) -> BadTokens | ContextFull | EngineFail
     return EngineFailed(f"llama.cpp: {message}")
 
 
-def default_threads() -> int:
-    """Return how many threads leave the editor room: one fewer than the physical cores, at most 8, at least 1.
+def default_threads() -> tuple[int, int]:
+    """Return how many threads decode, and how many prefill: fewer than the physical cores, and all of them.
 
-    Decoding is bound by memory bandwidth, which a few cores exhaust; the rest of the machine stays for its user.
+    Decoding goes on for as long as a suggestion is being written, and is bound by memory bandwidth, which a few cores
+    exhaust: it leaves one core, and all beyond 8, to the editor. Prefill comes in short bursts that a person may be
+    waiting for, and every core counts; its threads sleep at barriers (see the module), so others get in at once.
     """
     import psutil  # noqa: PLC0415 - only a load needs it
 
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 2
     if hasattr(os, "sched_getaffinity"):
         cores = min(cores, len(os.sched_getaffinity(0)))
-    return max(1, min(cores - 1, 8))
+    return max(1, min(cores - 1, 8)), max(1, min(cores, 16))
 
 
 def has_gpu() -> bool:
@@ -299,7 +301,7 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         end_ids: ids that end a generation.
         context_window: tokens of each slot.
         slots: independent caches.
-        threads: of prefill and decode; 0 for `default_threads()`.
+        threads: of prefill and of decode; 0 for `default_threads()`.
         gpu_layers: None for all where there is a GPU.
         flash_attention: `auto`, `on` or `off`.
         speculation: n-gram speculation from the prompt itself.
@@ -318,7 +320,8 @@ def load(  # noqa: PLR0913 - each is a setting of its own
     params.n_parallel = slots
     params.kv_unified = False
     params.n_batch = params.n_ubatch = batch
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or default_threads()
+    decode_threads, prefill_threads = (threads, threads) if threads else default_threads()
+    params.cpuparams.n_threads, params.cpuparams_batch.n_threads = decode_threads, prefill_threads
     params.cpuparams.poll = params.cpuparams_batch.poll = 0
     params.n_gpu_layers = -1 if gpu_layers is None else gpu_layers
     params.fit_params = False
@@ -356,7 +359,7 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         context_window=context_window,
         slots=slots,
         train_context=header.context_length,
-        detail=f"{build_line()}; {params.cpuparams.n_threads} threads, batch {batch}",
+        detail=f"{build_line()}; threads {decode_threads} (decode), {prefill_threads} (prefill), batch {batch}",
         devices=tuple(name for name, _description in devices()),
     )
     return LlamaCpp(server, info, end_ids=end_ids, private=private)
