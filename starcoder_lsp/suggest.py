@@ -160,8 +160,8 @@ class Runtime:
             full = max(4 * _QUICK_LEAST, int(self.speed.prefill * FIRST_ANSWER_S * 3))
         # Steps of a power of two, so that a speed that wobbles does not move the window's anchor.
         full = min(most, 1 << (full.bit_length() - 1))
-        quick = max(_QUICK_LEAST, int(self.speed.prefill * FIRST_ANSWER_S))
-        return full, min(full, 1 << (quick.bit_length() - 1))
+        quick = max(1, int(self.speed.prefill * FIRST_ANSWER_S))
+        return full, min(full, max(_QUICK_LEAST, 1 << (quick.bit_length() - 1)))
 
     def plan(self, ask: Ask) -> tuple[Choice, bool]:
         """Return what to evaluate for an answer now, and whether it is the quick prompt."""
