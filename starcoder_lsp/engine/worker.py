@@ -11,7 +11,6 @@ Every submitted job's future is resolved exactly once: with the job's result, it
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import logging
 import threading
@@ -81,6 +80,7 @@ class Worker(Generic[R]):
         self._running: Job[R] | None = None
         self._resource: R | None = None
         self._opening: _Opening[R] | None = None
+        self._swapping = False
         self._closing = False
         self._failed = False  # the last `open` raised: there is no resource to wait for
         self._close_resource: Callable[[R], None] = lambda _resource: None
@@ -95,6 +95,9 @@ class Worker(Generic[R]):
         """
         future: Future[R] = Future()
         with self._condition:
+            if self._closing:
+                future.set_exception(EngineClosed())
+                return future
             if self._opening is not None:
                 self._opening.future.set_exception(Superseded("another model was chosen"))
             self._opening = _Opening(make, close, future)
@@ -136,7 +139,7 @@ class Worker(Generic[R]):
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
         with self._condition:
-            return self._running is None and not self._waiting and self._opening is None
+            return not (self._running or self._waiting or self._opening or self._swapping)
 
     def wants(self, lane: Lane) -> bool:
         """Whether a job of `lane` waits or runs."""
@@ -173,9 +176,10 @@ class Worker(Generic[R]):
             with self._condition:
                 while not (self._closing or self._opening or (self._waiting and self._resource is not None)):
                     self._condition.wait()
+                opening, self._opening = self._opening, None
                 if self._closing:
                     break
-                opening, self._opening = self._opening, None
+                self._swapping = opening is not None
                 job = None
                 if opening is None:
                     job = min(self._waiting, key=lambda waiting: waiting.lane)  # the oldest of the first lane
@@ -187,29 +191,37 @@ class Worker(Generic[R]):
                 self._swap(opening)
             elif job is not None:
                 self._run(job)
+        if opening is not None:
+            opening.future.set_exception(EngineClosed())
         self._free()
 
     def _swap(self, opening: _Opening[R]) -> None:
         self._free()
         try:
-            self._resource = opening.make()
+            resource = opening.make()
         except BaseException as error:  # noqa: BLE001 - the caller's future carries it
             with self._condition:
+                self._swapping = False
                 self._failed = True
-                waiting, self._waiting = self._waiting, []
+                waiting: list[Job[R]] = []
+                if self._opening is None:  # else they wait for the model that was chosen meanwhile
+                    waiting, self._waiting = self._waiting, []
             for job in waiting:
                 self._answer(job, error=EngineClosed())
             opening.future.set_exception(error)
             return
-        self._failed = False
-        self._close_resource = opening.close
-        opening.future.set_result(self._resource)
+        with self._condition:
+            self._swapping = self._failed = False
+        self._resource, self._close_resource = resource, opening.close
+        opening.future.set_result(resource)
 
     def _free(self) -> None:
         resource, self._resource = self._resource, None
         if resource is not None:
-            with contextlib.suppress(OSError):
+            try:
                 self._close_resource(resource)
+            except Exception:
+                log.exception("The engine could not be closed.")
 
     def _run(self, job: Job[R]) -> None:
         resource = self._resource
