@@ -92,6 +92,11 @@ class Session:
             )
         )
 
+    def close(self, uri: str) -> None:
+        """Close a document."""
+        identity = types.TextDocumentIdentifier(uri=uri)
+        self.client.text_document_did_close(types.DidCloseTextDocumentParams(text_document=identity))
+
     async def suggest(self, uri: str, line: int, character: int, *, manual: bool = False) -> Any:  # noqa: ANN401 - items
         """Ask for a suggestion; return the items (a list, possibly empty) or None where it was superseded."""
         kind = types.InlineCompletionTriggerKind
