@@ -2,9 +2,9 @@
 
     python -m benchmarks.random_model --arch starcoder2 --shape 3b --type Q4_K --vocab builtin OUT.gguf
 
-Weights have a spread of 1/sqrt(columns), which keeps a unit variance. Queries and keys get twice that, so that attention is
-selective; what a layer adds gets three times that, or a model whose output is tied to its embeddings would repeat the last
-token for ever. Greedy decoding then has a clear winner at every step, and depends on the whole prompt.
+Weights have a spread of 1/sqrt(columns), which keeps a unit variance. Queries and keys get twice that, so that
+attention is selective; what a layer adds gets three times that, or a model whose output is tied to its embeddings would
+repeat the last token for ever. Greedy decoding then has a clear winner at every step, and depends on the whole prompt.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from attrs import frozen
 from gguf import GGUFWriter
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType, TokenType
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType, LlamaFileType, TokenType
 
 from benchmarks.random_weights import random_tensor
 from benchmarks.vocabulary import BUILTIN_SCALARS, LEARNT, builtin_vocabulary
-from starcoder_lsp.engine.gguf import ArrayAt, Value, Vocabulary, read_header
+from starcoder_lsp.engine.gguf import Value, Vocabulary, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,8 +125,8 @@ def write_random_model(
 ) -> None:
     """Write a random model to `path`, one tensor at a time: little more than the largest of them is in memory.
 
-    `arch` and `shape` as in `SHAPES`, `quantisation` as in `FILE_TYPES` (`Q4_K` is the mixture Q4_K_M), `vocab` a GGUF file
-    whose tokenizer is taken over, or `builtin`. The same arguments give the same weights. Progress goes to stderr.
+    `arch` and `shape` as in `SHAPES`, `quantisation` as in `FILE_TYPES` (`Q4_K` is the mixture Q4_K_M), `vocab` a GGUF
+    file whose tokenizer is taken over, or `builtin`. The same arguments give the same weights. Progress goes to stderr.
     """
     dimensions = SHAPES[arch][shape]
     if vocab == "builtin":
@@ -174,10 +174,10 @@ def _add_dimensions(writer: GGUFWriter, arch: str, shape: Shape) -> None:
 
 def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary, scalars: Mapping[str, Value]) -> None:
     """Write the tables, and all single values under `tokenizer.` but the chat template."""
-    add = {bool: writer.add_bool, int: writer.add_uint32, str: writer.add_string, float: writer.add_float32}
+    kinds = {bool: GGUFValueType.BOOL, int: GGUFValueType.UINT32, str: GGUFValueType.STRING}
     for key, value in scalars.items():
-        if key.startswith("tokenizer.ggml.") and not isinstance(value, ArrayAt):
-            add[type(value)](key, value)
+        if key.startswith("tokenizer.ggml.") and type(value) in kinds:
+            writer.add_key_value(key, value, kinds[type(value)])
     writer.add_token_list(vocabulary.tokens)
     if vocabulary.types:
         writer.add_token_types(vocabulary.types)
@@ -201,7 +201,9 @@ def _tensors(arch: str, shape: Shape, quantisation: str, gains: NDArray[np.float
     is_mixture = quantisation in {"Q4_K", "Q5_K"}
     logits = _LOGIT_SPREAD * width**-0.5
 
-    def linear(name: str, rows: int, columns: int, *, gain: float = 1.0, better: bool = False) -> Iterator[_Matrix | _Vector]:
+    def linear(
+        name: str, rows: int, columns: int, *, gain: float = 1.0, better: bool = False
+    ) -> Iterator[_Matrix | _Vector]:
         yield _Matrix(f"{name}.weight", _Q.Q6_K if better else kind, rows, columns, gain * columns**-0.5)
         yield _Vector(f"{name}.bias", rows, 0)
 
@@ -239,10 +241,14 @@ def _use_more_bits(layer: int, layers: int) -> bool:
 
 def main(arguments: list[str] | None = None) -> None:
     """Write the model that the command line describes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.random_model", description="write a random-weight model")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.random_model", description="write a random-weight model"
+    )
     parser.add_argument("--arch", choices=SHAPES, default="starcoder2")
     parser.add_argument("--shape", default="tiny", help="tiny, 1b (starcoder only), 3b, 7b or 15b")
-    parser.add_argument("--type", choices=FILE_TYPES, default="F16", help="Q4_K and Q5_K are the mixtures Q4_K_M and Q5_K_M")
+    parser.add_argument(
+        "--type", choices=FILE_TYPES, default="F16", help="Q4_K and Q5_K are the mixtures Q4_K_M and Q5_K_M"
+    )
     parser.add_argument("--vocab", default="builtin", help="a GGUF file whose tokenizer to use, or builtin")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("out", type=Path, metavar="OUT.gguf")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 SPECIAL_TOKENS: Final = {
     "starcoder": (
-        "<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>", "<filename>", "<gh_stars>", "<reponame>",
+        "<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>", "<filename>", "<gh_stars>",
+        "<reponame>",
     ),
     "starcoder2": (
         "<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>", "<repo_name>", "<file_sep>",

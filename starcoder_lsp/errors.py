@@ -96,9 +96,7 @@ class ModelTruncated(ModelError):
     def __init__(self, path: Path, *, expected: int | None, actual: int) -> None:
         """`expected` and `actual` are sizes in bytes; `expected` is None if even the header is incomplete."""
         wanted = "not even its header is complete" if expected is None else f"it should have {expected:,}"
-        super().__init__(
-            path, f"is cut off: it has {actual:,} bytes, and {wanted}", "Delete it and download it again"
-        )
+        super().__init__(path, f"is cut off: it has {actual:,} bytes, and {wanted}", "Delete it and download it again")
         self.expected = expected
         self.actual = actual
 

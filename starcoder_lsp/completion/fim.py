@@ -1,7 +1,8 @@
 """How each family of models is asked to fill a gap, as data.
 
-A family is a row of token spellings and conventions; `resolve_family` finds the row that fits a vocabulary and turns the
-spellings into ids. Spellings come before the ids that a GGUF file names, because files are known to name them wrongly.
+A family is a row of token spellings and conventions; `resolve_family` finds the row that fits a vocabulary and turns
+the spellings into ids. Spellings come before the ids that a GGUF file names, because files are known to name them
+wrongly.
 
 Two layouts (https://arxiv.org/abs/2207.14255; PRE is the text before the cursor, SUF the text behind it):
 
@@ -10,12 +11,13 @@ Two layouts (https://arxiv.org/abs/2207.14255; PRE is the text before the cursor
 
 The second is "SPMv2": generation simply continues PRE, and what a keystroke adds stands at the end.
 """
+# ruff: noqa: RUF001 -- DeepSeek writes its tokens with fullwidth bars
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,47 +68,43 @@ class FimFamily:
     """Only models of these architectures; empty: of any."""
 
 
-_STARCODER: Final = {
-    "prefix": "<fim_prefix>",
-    "suffix": "<fim_suffix>",
-    "middle": "<fim_middle>",
-    "pad": "<fim_pad>",
-}
-_QWEN: Final = {
-    "prefix": "<|fim_prefix|>",
-    "suffix": "<|fim_suffix|>",
-    "middle": "<|fim_middle|>",
-}
+_ANGLES: Final = FimFamily(
+    name="granite",
+    prefix="<fim_prefix>",
+    suffix="<fim_suffix>",
+    middle="<fim_middle>",
+    pad="<fim_pad>",
+    ends=("<|endoftext|>", "<|end_of_text|>"),
+    layouts=("psm", "spm"),
+)
+"""StarCoder's tokens with nothing around them. So newer Granite models have them."""
+
+_BARS: Final = FimFamily(
+    name="bars",
+    prefix="<|fim_prefix|>",
+    suffix="<|fim_suffix|>",
+    middle="<|fim_middle|>",
+    pad="<|fim_pad|>",
+    ends=("<|endoftext|>", "<|end_of_text|>", "<|im_end|>"),
+)
+"""Qwen's tokens with nothing around them. So Granite 4 and others have them."""
 
 FAMILIES: Final = (
-    # https://arxiv.org/abs/2402.19173, sections 4.2 and 5.1: the repository format, with the path behind <fim_prefix>.
-    FimFamily(
-        name="starcoder2",
-        **_STARCODER,
-        repo="<repo_name>",
-        file_separator="<file_sep>",
-        layouts=("psm", "spm"),
-        repository="files",
-    ),
-    # https://arxiv.org/abs/2305.06161, section 5.1. The card of the 1.6B model shows PSM only, on StarCoder's tokenizer.
-    FimFamily(
+    # https://arxiv.org/abs/2402.19173, section 5.1: the repository format, with the path behind <fim_prefix>.
+    evolve(_ANGLES, name="starcoder2", repo="<repo_name>", file_separator="<file_sep>", repository="files"),
+    # StarCoder's tokenizer; the card of the 1.6B model (smallcloudai/Refact-1_6B-fim) shows PSM.
+    evolve(
+        _ANGLES,
         name="refact",
-        **_STARCODER,
         repo="<reponame>",
         file_name="<filename>",
+        layouts=("psm",),
         architectures=("refact",),
     ),
-    # StarCoder and StarCoderBase: metadata inside the prefix, one file. Granite Code (https://arxiv.org/abs/2405.04324,
-    # section 4.2) has the same tokens and both layouts.
-    FimFamily(
-        name="starcoder",
-        **_STARCODER,
-        repo="<reponame>",
-        file_name="<filename>",
-        layouts=("psm", "spm"),
-    ),
-    # The same tokens with less around them: newer Granite models.
-    FimFamily(name="granite", **_STARCODER, ends=("<|endoftext|>", "<|end_of_text|>"), layouts=("psm", "spm")),
+    # https://arxiv.org/abs/2305.06161, section 5.1: metadata inside the prefix, one file. Granite Code
+    # (https://arxiv.org/abs/2405.04324) has the same tokens and both layouts.
+    evolve(_ANGLES, name="starcoder", repo="<reponame>", file_name="<filename>"),
+    _ANGLES,
     # https://arxiv.org/abs/2301.03988: hyphens, no metadata.
     FimFamily(
         name="santacoder",
@@ -116,24 +114,21 @@ FAMILIES: Final = (
         pad="<fim-pad>",
         layouts=("psm", "spm"),
     ),
-    # https://arxiv.org/abs/2409.12186, figures 2 and 3: newlines around everything, the path before <|fim_prefix|>.
-    FimFamily(
+    # https://arxiv.org/abs/2409.12186, figures 2 and 3: line breaks around everything, the path before <|fim_prefix|>.
+    evolve(
+        _BARS,
         name="qwen-coder",
-        **_QWEN,
-        pad="<|fim_pad|>",
         repo="<|repo_name|>",
         file_separator="<|file_sep|>",
-        ends=("<|endoftext|>", "<|im_end|>"),
         repository="files",
         after_repo="\n",
         after_file="\n",
         path_inside_prefix=False,
     ),
     # https://arxiv.org/abs/2406.11409: trained on both layouts; <|file_separator|> ends a completion.
-    FimFamily(name="codegemma", **_QWEN, file_separator="<|file_separator|>", ends=("<eos>",), layouts=("psm", "spm")),
-    # Granite 4 and others that took over Qwen's spelling.
-    FimFamily(name="bars", **_QWEN, pad="<|fim_pad|>", ends=("<|endoftext|>", "<|end_of_text|>")),
-    # https://arxiv.org/abs/2308.12950, section 2.3, and `infilling_prompt_tokens` in facebookresearch/codellama: both layouts.
+    evolve(_BARS, name="codegemma", file_separator="<|file_separator|>", ends=("<eos>",), layouts=("psm", "spm")),
+    _BARS,
+    # https://arxiv.org/abs/2308.12950, section 2.3; `infilling_prompt_tokens` in facebookresearch/codellama.
     FimFamily(
         name="codellama",
         prefix="▁<PRE>",
@@ -143,7 +138,8 @@ FAMILIES: Final = (
         layouts=("psm", "spm"),
         before_prefix=" ",
     ),
-    # https://arxiv.org/abs/2401.14196, section 3.1.2: PSM. Its repositories are files one behind the other, named in comments.
+    # https://arxiv.org/abs/2401.14196, section 3.1.2: PSM. A repository is files one behind the other, their paths in
+    # comments.
     FimFamily(
         name="deepseek-coder",
         prefix="<｜fim▁begin｜>",
@@ -242,7 +238,7 @@ def advice(*, architecture: str, block_count: int) -> str | None:
     """Return what the user of this model should know about it, a sentence or None. `block_count`: its layers."""
     if architecture == "starcoder2" and block_count == _BLOCKS_OF_15B:
         return (
-            "StarCoder2-15B fills gaps badly: by its authors' account (arXiv 2402.19173) a bug broke this part of its training."
-            " StarCoder2-3B and 7B are better at completion, and faster."
+            "StarCoder2-15B fills gaps badly: by its authors' account (arXiv 2402.19173) a bug broke this part of its"
+            " training. StarCoder2-3B and 7B are better at completion, and faster."
         )
     return None

@@ -16,14 +16,24 @@ _CONVERT: Final = "Download the model's GGUF file, or make one with llama.cpp's 
 _AGAIN: Final = "Delete it and download the GGUF file again"
 
 _SIGNATURES: Final = (
-    (b"lmgg", "ggml", "a GGML file of 2023", 'Open it with the engine "ctransformers", or download a GGUF file instead'),
+    (
+        b"lmgg",
+        "ggml",
+        "a GGML file of 2023",
+        'Open it with the engine "ctransformers", or download a GGUF file instead',
+    ),
     (b"fmgg", "ggml", "a GGMF file of early 2023", _CONVERT),
     (b"tjgg", "ggml", "a GGJT file of 2023", _CONVERT),
     (b"algg", "ggml", "a LoRA adapter, which is no model by itself", "Name the model that the adapter belongs to"),
     (b"PK\x03\x04", "pytorch", "a PyTorch checkpoint (a zip archive)", _CONVERT),
     (b"\x80\x02", "pytorch", "a PyTorch checkpoint (a pickle)", _CONVERT),
     (b"\x80\x04", "pytorch", "a PyTorch checkpoint (a pickle)", _CONVERT),
-    (b"version https://git-lfs", "git-lfs", "a Git LFS pointer, which only names the model", 'Fetch it with "git lfs pull"'),
+    (
+        b"version https://git-lfs",
+        "git-lfs",
+        "a Git LFS pointer, which only names the model",
+        'Fetch it with "git lfs pull"',
+    ),
     (b"<!", "html", "a web page, probably an error or log-in page that was saved as the model", _AGAIN),
     (b"<html", "html", "a web page, probably an error or log-in page that was saved as the model", _AGAIN),
     (b"\x1f\x8b", "archive", "a gzip archive", "Unpack it first"),
@@ -33,11 +43,11 @@ _SIGNATURES: Final = (
     (b"\x89HDF", "unknown", "an HDF5 file", _CONVERT),
     (b"{", "json", "a JSON file", "Name the model file itself, which ends in .gguf"),
 )
-"""First bytes, kind, description, remedy. The old formats wrote their magic as a little-endian number: "ggml" is "lmgg"."""
+"""First bytes, kind, description, remedy. The old formats wrote their magic as a number: the file has "lmgg"."""
 
 
 def identify(path: Path, head: bytes) -> ModelForeign:
-    """Return the error that describes a file which begins with `head` (its first `HEAD_BYTES`, fewer if it is shorter)."""
+    """Return the error that describes a file which begins with `head`: its first `HEAD_BYTES`, or all it has."""
     if not head:
         return ModelForeign(path, "empty", "empty", _AGAIN)
     for signature, kind, looks_like, remedy in _SIGNATURES:

@@ -1,8 +1,8 @@
 """What a GGUF file says about itself, read from its header alone.
 
 The numbers and names of the format come from the `gguf` package. Its reader, however, builds an array object for every
-string, and takes 2.3 s for a vocabulary of 49,152 tokens; the walk below hops from length to length and takes some 20 ms. It
-maps the file and touches only the header's pages: tensor data is neither read nor copied.
+string, and takes 2.3 s for a vocabulary of 49,152 tokens; the walk below hops from length to length and takes some
+20 ms. It maps the file and touches only the header's pages: tensor data is neither read nor copied.
 
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -37,7 +37,7 @@ NOT_DECODERS: Final = frozenset({
     "bert", "clip", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada", "llada-moe",
     "llama-embed", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5", "t5encoder", "wavtokenizer-dec",
 })  # fmt: skip
-"""Architectures that do not produce text from left to right: embeddings, vision, speech, encoder-decoders, diffusion."""
+"""Architectures that do not write text from left to right: embeddings, vision, speech, encoder-decoders, diffusion."""
 
 _NAMED_KEYS: Final = {
     "bos": ("bos_token_id",),
@@ -142,7 +142,9 @@ class GGUFHeader:
 
         Raises ModelUnsupported if the file has none.
         """
-        arrays = {name: self.metadata.get(f"tokenizer.ggml.{name}") for name in ("tokens", "token_type", "scores", "merges")}
+        arrays = {
+            name: self.metadata.get(f"tokenizer.ggml.{name}") for name in ("tokens", "token_type", "scores", "merges")
+        }
         if not isinstance(arrays["tokens"], ArrayAt):
             raise ModelUnsupported(self.path, "has no vocabulary", "Convert the model again, with its tokenizer")
         with _mapped(self.path) as data:
@@ -393,7 +395,7 @@ def _describe(path: Path, size: int, metadata: dict[str, Value], tensors: list[_
 
 def _quantisation(file_type: Value | None, tensors: list[_Tensor]) -> str:
     try:
-        return LlamaFileType(file_type).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+        return LlamaFileType(cast("int", file_type)).name.removeprefix("MOSTLY_").removeprefix("ALL_")
     except ValueError:
         weight = Counter[str]()
         for tensor in tensors:
