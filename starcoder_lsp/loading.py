@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -14,6 +15,7 @@ from starcoder_lsp.engine.ggml_container import is_ggml
 from starcoder_lsp.engine.ggml_header import GGMLHeader, read_ggml_header
 from starcoder_lsp.engine.gguf import GGUFHeader, read_header
 from starcoder_lsp.engine.lines import LineEncoder
+from starcoder_lsp.engine.memory import available_memory, check_memory, plan_memory
 from starcoder_lsp.engine.tokenizer import Tokenizer
 from starcoder_lsp.errors import ModelUnsupported, ModelWithoutFim
 from starcoder_lsp.models.catalogue import SHIPPED, resolve, shipped_model
@@ -30,7 +32,8 @@ log = logging.getLogger(__name__)
 Report = Callable[[str, "int | None"], None]
 """Takes a sentence for the user, and per cent where known."""
 
-_SLOTS = 4
+_SLOTS = (4, 3, 2)
+"""Caches of a full context each, the most that fits: the last is for quick prompts, the others for files in turn."""
 _WARM_UP = "def main(argv):\n    for index, value in enumerate(argv):\n        print(index, value)\n"
 
 
@@ -122,11 +125,24 @@ def _open(model: Model, settings: Settings, report: Report) -> Engine:
         )
     from starcoder_lsp.engine import llama_cpp  # noqa: PLC0415 - loads a native library
 
+    everything_there = llama_cpp.has_gpu() and settings.gpu_layers is None
+    layers = header.block_count if everything_there else min(settings.gpu_layers or 0, header.block_count)
+    plan = partial(
+        plan_memory,
+        header,
+        context=window,
+        batch=llama_cpp.batch_size(header, settings.gpu_layers),
+        on_gpu=layers / max(1, header.block_count) if llama_cpp.has_gpu() else 0.0,
+        available=available_memory(),
+    )
+    fitting = [slots for slots in _SLOTS if plan(slots=slots).needed <= plan(slots=slots).available]
+    slots = fitting[0] if fitting else _SLOTS[-1]
+    log.info("%s %s", model.name, check_memory(header, plan(slots=slots)))
     return llama_cpp.load(
         header,
         end_ids=model.tokens.stops,
         context_window=window,
-        slots=_SLOTS,
+        slots=slots,
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
         flash_attention=settings.flash_attention,

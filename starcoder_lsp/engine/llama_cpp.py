@@ -265,6 +265,16 @@ def has_gpu() -> bool:
     return any(kind != "CPU" for kind, _name in devices())
 
 
+def batch_size(header: GGUFHeader, gpu_layers: int | None) -> int:
+    """Return how many tokens are evaluated at once: as few as cost nothing, since a cancel waits for them to end.
+
+    On processors 16 at once are as fast as 512 (measured); a GPU wants many.
+    """
+    if has_gpu() and gpu_layers != 0:
+        return _BATCH_GPU
+    return _BATCH_SMALL if header.file_bytes < _SMALL_MODEL_BYTES else _BATCH_LARGE
+
+
 def devices() -> list[tuple[str, str]]:
     """Return (kind, description) of each device that llama.cpp sees; kinds as it names them (`CPU`, `CUDA0`, …)."""
     import xllamacpp  # noqa: PLC0415 - loads the native library
@@ -312,8 +322,7 @@ def load(  # noqa: PLR0913 - each is a setting of its own
     """
     import xllamacpp  # noqa: PLC0415 - loads the native library
 
-    gpu = has_gpu() and gpu_layers != 0
-    batch = _BATCH_GPU if gpu else _BATCH_SMALL if header.file_bytes < _SMALL_MODEL_BYTES else _BATCH_LARGE
+    batch = batch_size(header, gpu_layers)
     params = xllamacpp.CommonParams()
     params.model.path = str(header.path)
     params.n_ctx = context_window * slots
