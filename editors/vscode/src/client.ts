@@ -20,6 +20,13 @@ export interface ClientHandlers {
 /** Files of this machine and files without a name yet; what lives elsewhere is not ours to read. */
 const documentSelector = [{ scheme: 'file' }, { scheme: 'untitled' }];
 
+/** Trouble is explained by server.ts, once and with a way on; the library's own messages go to the log. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 export function createClient(server: ServerExecutable, handlers: ClientHandlers): LanguageClient {
   const { log, serverLog } = handlers;
   const options: LanguageClientOptions = {
@@ -52,7 +59,7 @@ export function createClient(server: ServerExecutable, handlers: ClientHandlers)
     },
   };
 
-  const client = new LanguageClient(section, 'StarCoder', { command: server.command, args: ['--stdio'] }, options);
+  const client = new QuietClient(section, 'StarCoder', { command: server.command, args: ['--stdio'] }, options);
   client.onNotification(statusNotification, handlers.onStatus);
   client.onNotification(refreshNotification, ({ uri }) => {
     handlers.onRefresh(uri);

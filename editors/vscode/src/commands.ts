@@ -42,6 +42,8 @@ export function registerCommands({ extensionId, log, server, installer, enableme
     },
     openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${extensionId}`),
     openWalkthrough: () => vscode.commands.executeCommand('workbench.action.openWalkthrough', `${extensionId}#start`, false),
+    acceptNextWord: () => suggestions.acceptNext('Word'),
+    acceptNextLine: () => suggestions.acceptNext('Line'),
     dismiss: () => suggestions.dismiss(),
   };
   return vscode.Disposable.from(...Object.entries(handlers).map(([name, handler]) => vscode.commands.registerCommand(`${section}.${name}`, handler)));

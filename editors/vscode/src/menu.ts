@@ -8,12 +8,17 @@ import type { Server } from './server';
 interface Entry extends vscode.QuickPickItem {
   readonly command?: string;
   readonly args?: readonly unknown[];
+  /** it leaves something open that wants the keyboard */
+  readonly opensMore?: boolean;
 }
 
 export async function showMenu(server: Server, enablement: Enablement): Promise<void> {
   const choice = await vscode.window.showQuickPick(entries(server, enablement), { title: 'StarCoder' });
   if (choice?.command) {
     await vscode.commands.executeCommand(choice.command, ...(choice.args ?? []));
+  }
+  if (!choice?.opensMore) {
+    await vscode.commands.executeCommand('workbench.action.focusActiveEditorGroup'); // a click had taken the keyboard to the status bar
   }
 }
 
@@ -23,7 +28,7 @@ function entries(server: Server, enablement: Enablement): Entry[] {
   const list: Entry[] = [];
 
   if (!inlineSuggestionsAreOn(document)) {
-    list.push({ label: "$(eye) Turn on VS Code's inline suggestions", command: 'workbench.action.openSettings', args: ['editor.inlineSuggest.enabled'] });
+    list.push({ label: "$(eye) Turn on VS Code's inline suggestions", command: 'workbench.action.openSettings', args: ['editor.inlineSuggest.enabled'], opensMore: true });
   }
   list.push(enablement.isPaused
     ? { label: '$(debug-continue) Resume everywhere', command: 'starcoder.togglePause' }
@@ -45,14 +50,14 @@ function entries(server: Server, enablement: Enablement): Entry[] {
     list.push({ label: '$(debug-restart) Restart server', description: phase.executable.origin, command: 'starcoder.restartServer' });
   } else {
     list.push({ label: '$(debug-restart) Start server', command: 'starcoder.restartServer' });
-    list.push({ label: '$(cloud-download) Install server…', command: 'starcoder.installServer' });
+    list.push({ label: '$(cloud-download) Install server…', command: 'starcoder.installServer', opensMore: true });
   }
 
   list.push(
     { label: '', kind: vscode.QuickPickItemKind.Separator },
-    { label: '$(output) Show log', command: 'starcoder.showLog' },
-    { label: '$(gear) Open settings', command: 'starcoder.openSettings' },
-    { label: '$(book) Get started', command: 'starcoder.openWalkthrough' },
+    { label: '$(output) Show log', command: 'starcoder.showLog', opensMore: true },
+    { label: '$(gear) Open settings', command: 'starcoder.openSettings', opensMore: true },
+    { label: '$(book) Get started', command: 'starcoder.openWalkthrough', opensMore: true },
   );
   return list;
 }

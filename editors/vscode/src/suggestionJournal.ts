@@ -3,7 +3,8 @@
  *
  * VS Code's stable API tells a provider when a suggestion was accepted whole (the item's command), and nothing else: the hooks for
  * showing, partial acceptance and dismissal are proposed API. So the journal reads the rest from the document: an edit that
- * puts more than one character of the suggestion in place is an accepted word or line; a single character was typed.
+ * puts more than one character of the suggestion in place is an accepted word or line, and a single character was typed,
+ * unless our own key for accepting a word says otherwise.
  * This file knows no editor: its tests feed it plain values.
  */
 
@@ -27,6 +28,8 @@ export interface Edit {
   readonly start: Place;
   readonly inserted: string;
   readonly removed: number;
+  /** a key of ours made it: an acceptance for sure, however short */
+  readonly accepted: boolean;
   /** the document's new text from `from` to the end of what was inserted */
   readonly textSince: (from: Place) => string;
 }
@@ -85,7 +88,7 @@ export class SuggestionJournal {
       return undefined;
     }
     this.#present = since.length;
-    return wasTyped(edit) ? undefined : { kind: 'acceptPartial', id: offer.id, length: since.length };
+    return !edit.accepted && wasTyped(edit) ? undefined : { kind: 'acceptPartial', id: offer.id, length: since.length };
   }
 }
 

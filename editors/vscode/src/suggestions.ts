@@ -16,6 +16,7 @@ interface Request {
   readonly version: number;
   readonly position: vscode.Position;
   readonly choosesFromList: boolean;
+  readonly isExplicit: boolean;
 }
 
 export class Suggestions implements vscode.Disposable {
@@ -23,6 +24,7 @@ export class Suggestions implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
   #last: Request | undefined;
   #refreshing = false;
+  #accepting = false;
   #offered = false;
 
   constructor(
@@ -47,7 +49,13 @@ export class Suggestions implements vscode.Disposable {
       if (this.enablement.obstacle(document)) {
         return null;
       }
-      const request = { document, version: document.version, position, choosesFromList: context.selectedCompletionInfo !== undefined };
+      const request = {
+        document,
+        version: document.version,
+        position,
+        choosesFromList: context.selectedCompletionInfo !== undefined,
+        isExplicit: context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke,
+      };
       const asked = refreshed ? { ...context, triggerKind: vscode.InlineCompletionTriggerKind.Automatic } : context;
       const answer = await next(document, position, asked, token);
       if (!token.isCancellationRequested) {
@@ -64,9 +72,23 @@ export class Suggestions implements vscode.Disposable {
     if (!isSame || request.choosesFromList) {
       return;
     }
+    // VS Code asks again at the same place only on an explicit wish, and after an explicit one only if nothing is shown
+    if (request.isExplicit) {
+      await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+    }
     this.#refreshing = true;
-    await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', { explicit: false });
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
     this.#refreshing = false;
+  }
+
+  /** Accepts a word or a line by VS Code's own command, knowing that the edit is an acceptance. */
+  async acceptNext(part: 'Word' | 'Line'): Promise<void> {
+    this.#accepting = true;
+    try {
+      await vscode.commands.executeCommand(`editor.action.inlineSuggest.acceptNext${part}`);
+    } finally {
+      this.#accepting = false;
+    }
   }
 
   /** The user pressed Esc on a suggestion. */
@@ -128,6 +150,7 @@ export class Suggestions implements vscode.Disposable {
         start: change.range.start,
         inserted: change.text,
         removed: change.rangeLength,
+        accepted: this.#accepting,
         textSince: from => document.getText(new vscode.Range(new vscode.Position(from.line, from.character), document.positionAt(change.rangeOffset + change.text.length))),
       }));
     }

@@ -20,14 +20,14 @@ class Scene {
     return this;
   }
 
-  insert(inserted: string): Report | undefined {
+  insert(inserted: string, accepted = false): Report | undefined {
     const start = this.end;
     this.text += inserted;
     const textSince = (from: Place): string => {
       const lines = this.text.split(this.eol).slice(from.line);
       return [lines[0]?.slice(from.character), ...lines.slice(1)].join(this.eol);
     };
-    return this.journal.edited({ uri, start, inserted, removed: 0, textSince });
+    return this.journal.edited({ uri, start, inserted, removed: 0, accepted, textSince });
   }
 }
 
@@ -41,6 +41,11 @@ test('typing through a suggestion is no acceptance, and the suggestion lives on'
   const scene = new Scene('x = ').offer('foo(bar)');
   assert.equal(scene.insert('f'), undefined);
   assert.deepEqual(scene.insert('oo'), { kind: 'acceptPartial', id: '1', length: 3 });
+});
+
+test('one character accepted by our own key is an acceptance', () => {
+  const scene = new Scene('x = foo').offer('(bar)');
+  assert.deepEqual(scene.insert('(', true), { kind: 'acceptPartial', id: '1', length: 1 });
 });
 
 test('Enter with its indentation is typing', () => {
@@ -74,9 +79,9 @@ test('typing something else ends the suggestion without a word', () => {
 test('an edit elsewhere: before the suggestion it ends it, in another file it does not', () => {
   const scene = new Scene('x = ').offer('foo');
   const textSince = (): string => '';
-  scene.journal.edited({ uri: 'file:///b.py', start: { line: 0, character: 0 }, inserted: 'y', removed: 0, textSince });
+  scene.journal.edited({ uri: 'file:///b.py', start: { line: 0, character: 0 }, inserted: 'y', removed: 0, accepted: false, textSince });
   assert.notEqual(scene.journal.current, undefined);
-  scene.journal.edited({ uri, start: { line: 0, character: 0 }, inserted: 'y', removed: 0, textSince });
+  scene.journal.edited({ uri, start: { line: 0, character: 0 }, inserted: 'y', removed: 0, accepted: false, textSince });
   assert.equal(scene.journal.current, undefined);
 });
 

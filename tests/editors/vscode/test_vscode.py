@@ -1,0 +1,276 @@
+"""VS Code, headless, with the real server and the model that comes with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.editors.lab import REPOSITORY, poll
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.editors.vscode.driver import Tap, Window
+
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(600)]
+
+BEFORE = """import json
+from pathlib import Path
+
+
+def read_json(path):
+    with open(path) as file:
+        return json.load(file)
+
+
+"""
+AFTER = """
+
+
+print(read_json(Path("settings.json")))
+"""
+PAGE = f"{BEFORE}║{AFTER}"
+KEYS = "def write_json(path, data):\nwith open("  # the editor indents
+TYPED = "def write_json(path, data):\n    with open("
+ROW = (BEFORE + TYPED).count("\n")
+
+
+def offered(tap: Tap, ghost: str) -> tuple[str, str]:
+    """The server's suggestion that is on the screen: id and text."""
+    # the screen keeps the indentation that the editor had put there already
+    matching = [(name, text) for name, text in tap.suggestions().items() if text.strip().endswith(ghost.strip())]
+    assert matching, (ghost, tap.suggestions())
+    return matching[-1]
+
+
+def test_types_sees_the_models_suggestion_and_accepts_it_with_tab(window: Window, tap: Tap, tmp_path: Path) -> None:
+    file = window.open(PAGE)
+    window.type(KEYS)
+    ghost = window.wait_for_ghost()
+    name, text = offered(tap, ghost)
+    picture = REPOSITORY / "docs" / "images" / "vscode.png" if os.environ.get("UPDATE_SCREENSHOTS") else tmp_path / "ghost.png"
+    picture.parent.mkdir(exist_ok=True)
+    window.browser("screenshot", path=str(picture))
+
+    window.press("Tab")
+    window.wait_for_no_old_ghost(ghost)
+    saved = window.save(file)
+
+    assert saved == BEFORE + TYPED + text + AFTER
+    poll("both are reported", lambda: {("show", name), ("accept", name)} <= set(tap.commands()))
+
+
+def test_accepts_one_word(window: Window, tap: Tap) -> None:
+    file = window.open(PAGE)
+    window.type(KEYS)
+    ghost = window.wait_for_ghost()
+    name, text = offered(tap, ghost)
+    mark = tap.count()
+
+    window.press("Control+ArrowRight")
+    poll("the word is reported", lambda: any(command[:2] == ("acceptPartial", name) for command in tap.commands(mark)))
+    window.press("Escape")
+    window.wait_for_no_ghost()
+
+    (_, _, length), *_ = [command for command in tap.commands(mark) if command[0] == "acceptPartial"]
+    assert 0 < length < len(text)
+    assert window.save(file) == BEFORE + TYPED + text[:length] + AFTER
+
+
+def test_accepts_one_line(window: Window, tap: Tap) -> None:
+    file = window.open(PAGE)
+    window.type(KEYS)
+    ghost = window.wait_for_ghost()
+    name, text = offered(tap, ghost)
+    mark = tap.count()
+
+    window.press("F9")
+    window.wait_for_no_old_ghost(ghost)
+    window.press("Escape")
+    first = text.split("\n")[0]
+    assert window.save(file).split("\n")[ROW].rstrip() == (TYPED + first).split("\n")[-1].rstrip()
+    poll("it is reported", lambda: {command[0] for command in tap.commands(mark)} & {"acceptPartial", "accept"})
+    assert all(command[1] == name for command in tap.commands(mark) if command[0] in {"acceptPartial", "accept"})
+
+
+def test_typing_through_a_suggestion_never_flickers(window: Window, tap: Tap) -> None:
+    window.open(PAGE)
+    window.type(KEYS)
+    ghost = window.wait_for_ghost().split("\n")[0]
+    typed = ghost[: max(3, len(ghost) // 2)]
+    asked = len(tap.requests())
+
+    with window.watched() as watch:
+        window.type(typed, delay=90)
+        window.wait("everything is typed", ".view-lines", lambda _: len(tap.requests()) > asked)
+
+    line = watch.frames[0]["lines"][ROW]
+    assert line.endswith(ghost)
+    assert watch.count > len(typed)
+    for frame in watch.frames:
+        # what was typed and what is suggested make up the same line, at every moment
+        assert frame["lines"][ROW].startswith(line), frame
+        assert frame["ghost"], frame
+    assert len(watch.keys) == len(typed)
+
+
+def test_esc_dismisses(window: Window, tap: Tap) -> None:
+    file = window.open(PAGE)
+    window.type(KEYS)
+    name, _ = offered(tap, window.wait_for_ghost())
+
+    window.press("Escape")
+    window.wait_for_no_ghost()
+
+    poll("it is reported", lambda: ("reject", name) in tap.commands())
+    assert window.save(file) == BEFORE + TYPED + AFTER
+
+
+def test_works_with_crlf_and_emoji_before_the_cursor(window: Window, tap: Tap) -> None:
+    before = 'import this\r\n\r\nparty = "🎉🎉"  # 👩‍👩‍👧 and \U0001d54a\r\n'
+    typed = 'cakes = ["🎂", "🍰", '
+    after = "\r\nprint(cakes)\r\n"
+    file = window.open(f"{before}║{after}")
+    window.browser("insert", text=typed)
+    ghost = window.wait_for_ghost()
+    _, text = offered(tap, ghost)
+
+    window.press("Tab")
+    window.wait_for_no_old_ghost(ghost)
+
+    saved = window.save(file)
+    assert saved == before + typed + text.replace("\n", "\r\n") + after
+
+
+def test_the_list_of_completions_and_the_ghost_get_along(window: Window) -> None:
+    file = window.open("alphabet_soup = 1\nalphabet_song = 2\n║\n")
+    window.type("alpha")
+    window.press("Control+Space")
+    window.wait("the list", ".suggest-widget.visible .monaco-list-row", lambda rows: len(rows) >= 2)
+    window.press("ArrowDown", "Enter")
+    window.wait("the list is closed", ".suggest-widget.visible", lambda found: not found)
+    window.press("Escape")
+    window.wait_for_no_ghost()
+    assert window.save(file).split("\n")[2] in {"alphabet_soup", "alphabet_song"}
+
+
+def test_asks_again_when_the_server_has_more(window: Window, tap: Tap) -> None:
+    file = window.open(PAGE)
+    window.type(KEYS)
+    window.wait_for_ghost()
+    poll("the editor is at rest", lambda: not tap.pending())
+    mark = tap.count()
+
+    for _ in range(2):
+        tap.say("starcoder/refresh", {"uri": file.as_uri()})
+        poll("it asks", lambda: tap.requests(mark))
+        assert tap.requests(mark)[0]["params"]["context"]["triggerKind"] == 2
+        window.wait_for_ghost()
+        poll("the editor is at rest", lambda: not tap.pending())
+        mark = tap.count()
+
+    # elsewhere the answer would be for a place where nobody is
+    other = window.open(PAGE)
+    window.press("F8")
+    poll("it asks there", lambda: any(request["params"]["textDocument"]["uri"] == other.as_uri() for request in tap.requests(mark)))
+    poll("the editor is at rest", lambda: not tap.pending())
+    mark = tap.count()
+    tap.say("starcoder/refresh", {"uri": file.as_uri()})
+    tap.say("starcoder/status", {**tap.status(), "model": "heard"})
+    window.wait_for_status("the editor has heard it all", lambda text: "heard" in text)
+    assert not tap.requests(mark)
+
+
+def test_pauses_in_a_file_and_everywhere_and_for_a_language(window: Window, tap: Tap) -> None:
+    window.open(PAGE)
+
+    def suggests() -> bool:
+        mark = tap.count()
+        window.type("x")
+        try:
+            poll("it asks", lambda: tap.requests(mark), 2)
+        except TimeoutError:
+            return False
+        return True
+
+    def choose(label: str) -> None:
+        window.browser("click", selector='[id^="starcoder-lsp.starcoder-lsp"] a')
+        window.choose(label)
+        window.wait("the editor has the keyboard", ".editor-instance .monaco-editor.focused", lambda found: found)
+
+    assert suggests()
+    for off, on in [
+        ("Pause in this file", "Resume in this file"),
+        ("Pause everywhere", "Resume everywhere"),
+        ("Turn off for python", "Turn on for python"),
+    ]:
+        choose(off)
+        assert not suggests(), off
+        choose(on)
+        assert suggests(), on
+    names = [command[0] for command in tap.commands()]
+    assert names.count("pause") == names.count("resume") == 2
+
+
+def test_lists_the_models_and_switches(window: Window, tap: Tap) -> None:
+    window.command("StarCoder: Select Model")
+    window.choose("nano")
+    poll("the server hears it", lambda: any(command[:2] == ("switchModel", "nano") for command in tap.commands()))
+    poll("it is kept", lambda: "starcoder.model" in json.loads(window.server.machine_settings.read_text()))
+    window.wait_for_status("the model is there", lambda text: "nano" in text and "loading" not in text)
+
+
+def test_shows_the_model_loading(window: Window, tap: Tap) -> None:
+    starts = len(tap.starts())
+    with window.watched() as watch:
+        window.command("StarCoder: Restart Server")
+        poll("it starts", lambda: len(tap.starts()) > starts)
+        window.wait_for_status("the model is loaded", lambda text: "nano" in text and "loading" not in text)
+    seen = [frame["status"] for frame in watch.frames]
+    assert any("loading" in text.lower() for text in seen), seen
+    progress = [message["params"]["value"]["kind"] for message in tap.messages() if message.get("method") == "$/progress"]
+    assert "begin" in progress
+    assert "end" in progress
+
+
+def test_survives_a_server_killed_in_the_middle_of_a_request(window: Window, tap: Tap) -> None:
+    window.open(PAGE)
+    starts = tap.starts()
+    os.kill(starts[-1], signal.SIGSTOP)  # it hears the request and cannot answer
+    window.type(KEYS)
+    poll("a request waits", tap.pending)
+    os.kill(starts[-1], signal.SIGKILL)
+
+    poll("it is started again", lambda: len(tap.starts()) > len(starts))
+    window.wait_for_status("and ready", lambda text: "nano" in text and "loading" not in text)
+    window.type("pa")
+    assert window.wait_for_ghost()
+    assert window.notices() == []
+
+
+def test_gives_up_on_a_server_that_keeps_dying_and_says_so(window: Window, tap: Tap) -> None:
+    starts = len(tap.starts())
+    window.command("StarCoder: Restart Server")  # the count begins again
+    for _ in range(6):
+        poll("a server runs", lambda: len(tap.starts()) > starts and tap.initialized())
+        starts = len(tap.starts())
+        os.kill(tap.starts()[-1], signal.SIGKILL)
+    window.wait("an explanation", ".notification-list-item-message", lambda texts: any("stopped 6 times" in text for text in texts))
+    window.click_button("Restart")
+    window.wait_for_status("ready", lambda text: "nano" in text and "loading" not in text)
+    window.open(PAGE)
+    window.type(KEYS)
+    assert window.wait_for_ghost()
+
+
+def test_shows_the_first_steps(window: Window) -> None:
+    window.command("StarCoder: Get Started")
+    steps = window.wait("the walkthrough", ".gettingStartedContainer .step-title", lambda found: len(found) >= 4)
+    assert steps[0] == "Install the server"
+    window.press("Control+w")
+
+
