@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from starcoder_lsp.engine import repack
+from starcoder_lsp.commands import repack
 from starcoder_lsp.errors import ModelError
 from starcoder_lsp.models.catalogue import available, models_folder
 
@@ -25,8 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--json", action="store_true", help="one JSON array on stdout")
     children = parser.add_subparsers(dest="action", metavar="ACTION")
-    if hasattr(repack, "add_parser"):
-        repack.add_parser(children)
+    repack.add_parser(children)
 
 
 def run(arguments: argparse.Namespace) -> int:
