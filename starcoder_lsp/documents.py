@@ -140,14 +140,21 @@ class Snapshot:
         return line, units(self.text[start:offset], encoding)
 
 
-def changed_until(old: str, new: str) -> int:
+def changed_until(old: str, new: str, cursor: int = -1) -> int:
     """Return the offset in `new` at which what changed from `old` ends: where the user probably is. -1: no change.
 
-    What is equal at the start is skipped block by block, then by halving: some 0.1 ms for a megabyte.
+    Texts do not always tell: a line put in front of an equal one may as well stand behind it. Then it is where `cursor` was,
+    the user's offset in `old`. What is equal at the start is skipped block by block, then by halving: some 0.1 ms for a
+    megabyte.
     """
     if old == new:
         return -1
     same = _common(old, new)
+    grown = len(new) - len(old)
+    typed_or_erased, erased_behind = (cursor, cursor + grown), (cursor - grown, cursor)
+    for start, end in (typed_or_erased, erased_behind)[: 1 if grown >= 0 else 2]:
+        if cursor >= 0 and 0 <= min(start, end) <= same and old[start:] == new[end:]:
+            return end
     limit = min(len(old), len(new)) - same
     low, high = 0, limit
     while low < high:

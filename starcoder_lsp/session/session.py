@@ -118,7 +118,7 @@ class Session:
         old = document.snapshot
         document.snapshot = Snapshot.of(uri, version, old.language, text)
         document.rhythm.key(self._clock() * 1e3)
-        until = changed_until(old.text, text)
+        until = changed_until(old.text, text, document.cursor)
         if until < 0:
             return
         document.cursor = until
