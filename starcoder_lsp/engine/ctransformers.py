@@ -30,6 +30,7 @@ from starcoder_lsp.engine.base import EngineInfo, Evaluation, Finish, Generation
 from starcoder_lsp.engine.ctransformers_fit import MAX_CHUNK, fit, largest_chunk
 from starcoder_lsp.engine.ggml_container import read_container
 from starcoder_lsp.engine.ggml_header import GGMLHeader
+from starcoder_lsp.engine.memory import available_memory, human
 from starcoder_lsp.engine.repack import repack
 from starcoder_lsp.errors import BadTokens, ContextFull, EngineClosed, EngineFailed
 
@@ -184,7 +185,7 @@ class CTransformers:
         return token, logprob
 
 
-def load(  # noqa: PLR0913 - each is a setting of its own
+def load(
     header: GGUFHeader,
     *,
     end_ids: frozenset[int],
@@ -209,17 +210,15 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         ModelError: the file is damaged, of another model, or too large; the message says which, and what to do.
         EngineFailed: the library is not there for this machine, or could not load the file.
     """
-    import psutil  # noqa: PLC0415 - only a load needs it
-
     build = _build(gpu_layers or 0)
     if isinstance(header, GGMLHeader):
         container = header.container
     else:
         container = read_container(repack(header, progress=progress, folder=folder))
-    fitting = fit(container, wanted=context_window, available=psutil.virtual_memory().available)
+    fitting = fit(container, wanted=context_window, available=available_memory())
     log.info(
-        "Loading %s in ctransformers: %d MB with %d tokens of context",
-        container.path, fitting.bytes >> 20, fitting.context,
+        "Loading %s in ctransformers: %s with %d tokens of context",
+        container.path, human(fitting.bytes), fitting.context,
     )  # fmt: skip
     if fitting.reason:
         log.warning("%s: %s", container.path.name, fitting.reason)

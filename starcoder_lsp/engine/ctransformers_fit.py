@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from starcoder_lsp.engine.memory import human
 from starcoder_lsp.errors import ModelTooLarge
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def fit(container: Container, *, wanted: int, available: int) -> Fit:
         context -= _SMALLEST_CONTEXT
     if context < min(wanted, _SMALLEST_CONTEXT):
         needed = bytes_needed(container, _SMALLEST_CONTEXT)
-        detail = f"the weights take {_mb(container.weight_bytes)}, and {_mb(available)} are free"
+        detail = f"the weights take {human(container.weight_bytes)}, and {human(available)} are free"
         remedy = "Close other programs, choose a smaller model, or use the engine llama.cpp, which needs less"
         raise ModelTooLarge(container.path, needed=needed, available=available, detail=detail, remedy=remedy)
     while context > _SMALLEST_CONTEXT and not largest_chunk(shape, context):
@@ -88,7 +89,7 @@ def fit(container: Container, *, wanted: int, available: int) -> Fit:
     if context < wanted:
         reason = (
             f"context cut from {wanted:,} to {context:,} tokens: ctransformers' float32 cache takes"
-            f" {shape.cache_bytes_per_token / 2**20:.2f} MB a token, and {_mb(available)} are free"
+            f" {shape.cache_bytes_per_token / 2**20:.2f} MB a token, and {human(available)} are free"
         )
     _try_reservation(container, available)
     return Fit(context, bytes_needed(container, context), reason)
@@ -118,12 +119,8 @@ def _try_reservation(container: Container, available: int) -> None:
             mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError as error:
         detail = (
-            f"ctransformers reserves the cache of all {container.shape.context:,} tokens at once, {_mb(size)} with the"
-            " weights, and the system refuses"
+            f"ctransformers reserves the cache of all {container.shape.context:,} tokens at once,"
+            f" {human(size)} with the weights, and the system refuses"
         )
         remedy = "Use the engine llama.cpp, or close other programs"
         raise ModelTooLarge(container.path, needed=size, available=available, detail=detail, remedy=remedy) from error
-
-
-def _mb(count: int) -> str:
-    return f"{count / 2**20:,.0f} MB"

@@ -30,6 +30,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from starcoder_lsp.engine import ggml_container as ggml
 from starcoder_lsp.engine.file_lock import locked
 from starcoder_lsp.engine.ggml_vocabulary import token_bytes
+from starcoder_lsp.engine.memory import human
 from starcoder_lsp.engine.requantise import dequantise, requantise, target_type
 from starcoder_lsp.errors import ModelError, ModelUnsupported
 
@@ -187,11 +188,11 @@ def _make(header: GGUFHeader, target: Path, progress: Progress) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < job.bytes + _SPARE_BYTES:
         problem = (
-            f"cannot be repacked for ctransformers: the copy takes {_mb(job.bytes)},"
-            f" and {target.parent} has {_mb(free)} free"
+            f"cannot be repacked for ctransformers: the copy takes {human(job.bytes)},"
+            f" and {target.parent} has {human(free)} free"
         )
         raise ModelError(header.path, problem, f"Make room there. {_LLAMA}")
-    log.info("Repacking %s for ctransformers: %s in %s", header.path, _mb(job.bytes), job.shape.weights.name)
+    log.info("Repacking %s for ctransformers: %s in %s", header.path, human(job.bytes), job.shape.weights.name)
     partial = target.with_suffix(".part")  # one that a crash left is written over
     try:
         with partial.open("wb") as stream:
@@ -309,7 +310,3 @@ def _discard(path: Path) -> None:
 
 def _glob_escape(text: str) -> str:
     return "".join(f"[{character}]" if character in "*?[" else character for character in text)
-
-
-def _mb(count: int) -> str:
-    return f"{count / 2**20:,.0f} MB"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from attrs import frozen
 from gguf import GGUFWriter, quants
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, TokenType
 
 from benchmarks.random_weights import random_tensor
 from benchmarks.vocabulary import BUILTIN_SCALARS, builtin_vocabulary
@@ -77,9 +77,8 @@ def write_model(path: Path, recipe: Recipe, *, seed: int = 0, architecture: str 
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types(vocabulary.types)
     writer.add_token_merges(vocabulary.merges)
-    safe = [
-        token for token, text in enumerate(vocabulary.tokens) if not vocabulary.types[token] - 1 and _is_ascii(text)
-    ]
+    table = enumerate(zip(vocabulary.tokens, vocabulary.types, strict=True))
+    safe = [token for token, (text, kind) in table if kind == TokenType.NORMAL and _is_ascii(text)]
     for name, kind, numbers in _tensors(rng, recipe, len(vocabulary.tokens), np.array(safe)):
         if numbers.dtype == np.uint8:
             writer.add_tensor(name, numbers, raw_dtype=kind)
