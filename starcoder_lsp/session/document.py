@@ -35,6 +35,10 @@ class Making:
     error: BaseException | None = None
     """Why there is no result."""
 
+    def is_for(self, place: Place, conditions: object) -> bool:
+        """Whether a request for `place` under `conditions` may share it."""
+        return self.place == place and self.conditions == conditions
+
 
 @define(eq=False)
 class Document:
@@ -54,13 +58,14 @@ class Document:
     """A suggestion was accepted: make the next one without being asked."""
     filling: asyncio.TimerHandle | None = None
     """Waits for a pause, to fill the full window."""
-    _normal: tuple[int, str] = (-1, "")
+    _normal: tuple[Snapshot | None, str] = (None, "")
+    """A snapshot, and its text with normalised line ends."""
 
     def place(self, offset: int) -> Place:
         """Return a place in the text with normalised line ends."""
         snapshot = self.snapshot
         if "\r" not in snapshot.text:
             return Place(snapshot.text, offset, self.path)
-        if self._normal[0] != snapshot.version:
-            self._normal = (snapshot.version, normalised(snapshot.text))
+        if self._normal[0] is not snapshot:
+            self._normal = (snapshot, normalised(snapshot.text))
         return Place(self._normal[1], offset - snapshot.text.count("\r\n", 0, offset), self.path)

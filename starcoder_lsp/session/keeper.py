@@ -50,27 +50,31 @@ class ModelKeeper:
         self._clock = clock
         self._loaded = loaded
         self._loop = asyncio.get_running_loop()
+        self._asked: object = None  # stands for the newest load: what an older one reports comes too late
         self._reloads: list[float] = []
         self._closed = False
 
     def load(self, settings: Settings) -> None:
         """Load the model that the settings name, in the background, in place of the one there is."""
         self.runtime = None
+        asked = self._asked = object()
         self.set_status(state="loading", model=settings.model, engine=None, message=None, progress=None)
         self._listener.loading(f"Loading {settings.model}", None)
         future = self.worker.open(
-            lambda: self._load_runtime(settings, partial(self.call, self._report)),
+            lambda: self._load_runtime(settings, partial(self.call, self._report, asked)),
             lambda runtime: runtime.engine.close(),
         )
-        future.add_done_callback(partial(self.call, self._take))
+        future.add_done_callback(partial(self.call, self._take, asked))
 
-    def _report(self, message: str, percent: int | None) -> None:
+    def _report(self, asked: object, message: str, percent: int | None) -> None:
+        if asked is not self._asked:
+            return
         self.set_status(message=message, progress=percent)
         self._listener.loading(message, percent)
 
-    def _take(self, future: Future[Runtime]) -> None:
+    def _take(self, asked: object, future: Future[Runtime]) -> None:
         error = future.exception()
-        if isinstance(error, Superseded) or self._closed:
+        if isinstance(error, Superseded) or self._closed or asked is not self._asked:
             return
         if error is not None:
             log.error("%s", error, exc_info=None if isinstance(error, StarcoderError) else error)

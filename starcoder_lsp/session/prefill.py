@@ -37,6 +37,7 @@ class Prefiller:
         self._ask = ask
         self._failed = failed
         self._machine = Machine()
+        self._filling: Document | None = None
         self._loop = asyncio.get_running_loop()
 
     def may(self, choice: Switch) -> bool:
@@ -76,6 +77,7 @@ class Prefiller:
         ask = self._ask(document)
         if ask is None:
             return
+        self._filling = document
         job = self._keeper.worker.submit(Lane.BACKGROUND, "fill", lambda runtime, cancel: runtime.fill(ask, cancel))
         job.future.add_done_callback(lambda done: self._keeper.call(self._filled, done))
 
@@ -90,3 +92,10 @@ class Prefiller:
         if document.filling is not None:
             document.filling.cancel()
             document.filling = None
+
+    def stop(self, document: Document) -> None:
+        """Do not fill a document's window, and do not go on if it is being filled."""
+        self.forget(document)
+        if self._filling is document:
+            self._filling = None
+            self._keeper.worker.cancel_all("fill")

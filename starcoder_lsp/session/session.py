@@ -126,7 +126,7 @@ class Session:
         if document.ahead:
             document.ahead = False
             self._make_ahead(document)
-        else:
+        elif document.making is None:  # else the user types what is being written: it needs no prefill
             self._prefiller.warm(document)
 
     def close_document(self, uri: str) -> None:
@@ -135,9 +135,10 @@ class Session:
         if document is None:
             return
         document.ticket += 1
-        self._prefiller.forget(document)
+        self._prefiller.stop(document)
         self._keeper.worker.cancel_all(uri)
         self._paused_uris.discard(uri)
+        self._keeper.set_status(paused_uris=tuple(sorted(self._paused_uris)))
         self._keeper.worker.submit(Lane.WARM, ("close", uri), lambda runtime, _cancel: runtime.forget(uri))
 
     def snapshot(self, uri: str) -> Snapshot | None:
@@ -167,13 +168,11 @@ class Session:
         if hit is not None:
             self._from_memory += 1
             return self._offer(snapshot, offset, hit)
-        if not manual:
-            await self._wait(document, ticket)
-        making = document.making
-        if making is None or making.place != place or making.conditions != conditions:
-            making = self._make(document, place, Lane.INTERACTIVE)
+        if document.making is not None and not document.making.is_for(place, conditions):
+            self._drop(document)
         try:
-            made = await self._first_answer(document, making, arrived)
+            making = await self._begin(document, place, ticket, manual=manual)
+            made = await self._first_answer(document, making, arrived) if making is not None else None
         except asyncio.CancelledError:
             if document.ticket == ticket:  # a newer request may be waiting for the same work
                 self._drop(document)
@@ -182,7 +181,7 @@ class Session:
             raise Superseded("a newer request took its place")
         if made is None:
             return None
-        self._keeper.set_status(state=self._keeper.resting, latency_ms=round((self._clock() - arrived) * 1e3, 1))
+        self._keeper.set_status(latency_ms=round((self._clock() - arrived) * 1e3, 1))
         return self._offer(snapshot, offset, Hit(made, made.insert))
 
     def _wanted(self, document: Document, *, manual: bool) -> bool:
@@ -194,6 +193,20 @@ class Session:
         settings = self.settings
         chosen = (settings.layout, settings.multiline, settings.max_tokens, settings.min_confidence)
         return (id(self._keeper.runtime), *chosen)
+
+    async def _begin(self, document: Document, place: Place, ticket: int, *, manual: bool) -> Making | None:
+        """Wait for a pause of the user's, then make a suggestion, or join what is being made for this place."""
+        if not manual:
+            text = document.snapshot.text
+            await self._wait(document, ticket)
+            if document.snapshot.text != text:
+                raise Superseded("the text changed")
+            if not self._wanted(document, manual=False):
+                return None
+        making = document.making
+        if making is not None and making.is_for(place, self._conditions()):
+            return making
+        return self._make(document, place, Lane.INTERACTIVE)
 
     async def _wait(self, document: Document, ticket: int) -> None:
         speed = self._keeper.runtime.speed if self._keeper.runtime else None
@@ -223,8 +236,9 @@ class Session:
 
     def _drop(self, document: Document) -> None:
         """Nobody wants what is being made for this document."""
-        if document.making is not None and document.making.job is not None:
-            self._keeper.worker.cancel(document.making.job)
+        making, document.making = document.making, None  # so that no later request joins what is ending
+        if making is not None and making.job is not None:
+            self._keeper.worker.cancel(making.job)
 
     def _drop_if_outdated(self, document: Document) -> None:
         """After a change: end what is being made, unless the user types just what it says so far."""
@@ -263,6 +277,15 @@ class Session:
         if current:
             document.making = None
         try:
+            self._take(document, making, future, current=current)
+        finally:
+            making.ended.set()
+            making.piece.set()
+            if not self._keeper.worker.wants(Lane.INTERACTIVE) and self._keeper.status.state == "busy":
+                self._keeper.set_status(state=self._keeper.resting)
+
+    def _take(self, document: Document, making: Making, future: Future[object], *, current: bool) -> None:
+        try:
             answer = future.result()
         except (Cancelled, EngineClosed) as error:
             making.error = error
@@ -279,10 +302,6 @@ class Session:
                 self._listener.refreshed(document.snapshot.uri)
             if answer.quick and current:
                 self._prefiller.fill_soon(document)
-        making.ended.set()
-        making.piece.set()
-        if not self._keeper.worker.wants(Lane.INTERACTIVE) and self._keeper.status.state == "busy":
-            self._keeper.set_status(state=self._keeper.resting)
 
     async def _first_answer(self, document: Document, making: Making, arrived: float) -> Made | None:
         """Wait for the whole suggestion, or for a piece of it if the whole takes too long."""
@@ -329,8 +348,11 @@ class Session:
 
     def _make_ahead(self, document: Document) -> None:
         """After an accepted suggestion, make the next one before it is asked for."""
-        if self._ask_ahead(document) is not None:
-            self._make(document, document.place(document.cursor), Lane.WARM)
+        if self._ask_ahead(document) is None:
+            return
+        place = document.place(document.cursor)
+        if document.making is None or not document.making.is_for(place, self._conditions()):
+            self._make(document, place, Lane.WARM)
 
     # ---- what the editor reports ---------------------------------------------------------------------------------
 
@@ -365,13 +387,14 @@ class Session:
         else:
             self._paused_uris.discard(uri)
         if on:
-            for one in [uri] if uri is not None else list(self._documents):
-                self._keeper.worker.cancel_all(one)
+            for one in self._documents.values():
+                if uri is None or uri == one.snapshot.uri:
+                    self._prefiller.stop(one)
+                    self._keeper.worker.cancel_all(one.snapshot.uri)
         state = self._keeper.status.state
-        self._keeper.set_status(
-            state=self._keeper.resting if state in ("ready", "busy", "paused") else state,
-            paused_uris=tuple(sorted(self._paused_uris)),
-        )
+        if state in ("ready", "paused") or (state == "busy" and self._keeper.paused):
+            state = self._keeper.resting
+        self._keeper.set_status(state=state, paused_uris=tuple(sorted(self._paused_uris)))
 
     @property
     def status(self) -> Status:
