@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _SMALL_MODEL_BYTES = 600 * 2**20
+_NGRAM, _DRAFT = 4, 8
+"""Tokens that must repeat before as many as `_DRAFT` that followed them are drafted: short, as code repeats itself."""
 _BATCH_GPU, _BATCH_SMALL, _BATCH_LARGE = 512, 32, 16
 
 
@@ -192,7 +194,7 @@ class _Run:
             self._length_reached = choice["finish_reason"] == "length"
             return
         content = (choice.get("logprobs") or {}).get("content") or ()
-        if not content:
+        if not content and not choice["text"]:
             return
         if self.generated == 0:
             self._prefilled = now
@@ -202,6 +204,8 @@ class _Run:
         merged = seen - self.generated > len(content)
         self._opaque = self._opaque or merged
         self.generated = max(seen, self.generated + len(content))
+        if not content:  # a drafted token that was accepted: its id and log-probability are not told
+            self._stopped = self._on_token(Token(-1, choice["text"].encode("utf-8", "replace"), 0.0))
         for entry in content:
             if not self._opaque:
                 self._tokens.append(int(entry["id"]))
@@ -314,7 +318,8 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         threads: of prefill and of decode; 0 for `default_threads()`.
         gpu_layers: None for all where there is a GPU.
         flash_attention: `auto`, `on` or `off`.
-        speculation: n-gram speculation from the prompt itself.
+        speculation: n-gram speculation from the prompt itself. Drafted tokens that are accepted come back without ids
+            and log-probabilities (id -1, 0.0), which confidence and the cache's books need: for measuring only.
         configure: changes the library's parameters just before the load (benchmarks).
 
     Raises:
@@ -346,6 +351,7 @@ def load(  # noqa: PLR0913 - each is a setting of its own
     params.verbosity = 0 if log.getEffectiveLevel() > logging.DEBUG else 3
     if speculation:
         params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = _NGRAM, _DRAFT
     _sweep_dead_folders()
     private = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     params.hostnames = ["127.0.0.1" if sys.platform == "win32" else str(private / "engine.sock")]
