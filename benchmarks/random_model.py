@@ -129,6 +129,7 @@ def write_random_model(
     file whose tokenizer is taken over, or `builtin`. The same arguments give the same weights. Progress goes to stderr.
     """
     dimensions = SHAPES[arch][shape]
+    scalars: Mapping[str, Value]
     if vocab == "builtin":
         vocabulary, scalars = builtin_vocabulary(arch, dimensions.vocab_size or LEARNT), BUILTIN_SCALARS
     else:
@@ -155,7 +156,7 @@ def write_random_model(
             writer.write_tensor_data(np.full(tensor.length, tensor.value, np.float32))
         else:
             writer.write_tensor_data(tensor.numbers(rng))
-            print(f"\r{path.name}: {100 * number // len(tensors)} %", end="", file=sys.stderr, flush=True)
+        print(f"\r{path.name}: {100 * number // len(tensors)} %", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     writer.close()
 

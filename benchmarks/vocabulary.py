@@ -18,7 +18,7 @@ from starcoder_lsp.engine.gguf import Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starcoder_lsp.engine.gguf import Value
+    from starcoder_lsp.engine.gguf import Scalar
 
 SPECIAL_TOKENS: Final = {
     "starcoder": (
@@ -34,7 +34,7 @@ SPECIAL_TOKENS: Final = {
 LEARNT: Final = 1024
 """Tokens that can come out of encoding, special ones included."""
 
-BUILTIN_SCALARS: Final[Mapping[str, Value]] = {
+BUILTIN_SCALARS: Final[Mapping[str, Scalar]] = {
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.pre": "starcoder",
     "tokenizer.ggml.bos_token_id": 0,

@@ -19,7 +19,9 @@ from starcoder_lsp.errors import ModelTooLarge
 MIB = 2**20
 
 
-def header(*, layers: int, width: int, heads: int, kv_heads: int, file_bytes: int = 0, parameters: int = 0) -> GGUFHeader:
+def header(
+    *, layers: int, width: int, heads: int, kv_heads: int, file_bytes: int = 0, parameters: int = 0
+) -> GGUFHeader:
     return GGUFHeader(
         path=Path("model.gguf"),
         architecture="starcoder2",
@@ -48,9 +50,7 @@ def header(*, layers: int, width: int, heads: int, kv_heads: int, file_bytes: in
 
 
 STARCODER_1B = header(layers=24, width=2048, heads=16, kv_heads=1)
-STARCODER2_3B = header(
-    layers=30, width=3072, heads=24, kv_heads=2, file_bytes=3_200_000_000, parameters=3_030_000_000
-)
+STARCODER2_3B = header(layers=30, width=3072, heads=24, kv_heads=2, file_bytes=3_200_000_000, parameters=3_030_000_000)
 
 
 def test_cache_is_what_llama_cpp_reports() -> None:
@@ -75,7 +75,12 @@ def test_cache_of_ctransformers_is_two_floats_a_width_and_layer() -> None:
     ],
 )
 def test_buffers_are_near_what_llama_cpp_reports(
-    model: GGUFHeader, context: int, slots: int, batch: int, flash_attention: bool, reported: float  # noqa: FBT001
+    model: GGUFHeader,
+    context: int,
+    slots: int,
+    batch: int,
+    flash_attention: bool,  # noqa: FBT001
+    reported: float,
 ) -> None:
     plan = plan_memory(
         model, context=context, slots=slots, batch=batch, flash_attention=flash_attention, available=10**12

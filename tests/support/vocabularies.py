@@ -1,0 +1,151 @@
+"""Vocabularies to test tokenizers with: made on the spot for every rule, and real ones from a package registry."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+from gguf.constants import TokenType
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+from benchmarks.random_model import write_random_model
+from benchmarks.vocabulary import BUILTIN_SCALARS, SPECIAL_TOKENS
+from starcoder_lsp.engine.gguf import Scalar, Vocabulary
+from tests.support.gguf_files import write_gguf
+
+CACHE: Final = Path(__file__).parents[2] / ".cache" / "vocabularies"
+
+RULES: Final = ("starcoder", "gpt-2", "default", "falcon", "qwen2", "dbrx", "llama-bpe", "deepseek-coder")
+"""One name for each rule that cuts words."""
+
+SENTENCEPIECE: Final = "sentencepiece"
+
+_SDIST: Final = "llama-cpp-python==0.3.36"
+_REAL: Final = {
+    "starcoder", "refact", "gpt-2", "gpt-neox", "mpt", "falcon", "command-r", "qwen2", "llama-bpe", "deepseek-coder",
+    "llama-spm", "phi-3", "baichuan",
+}  # fmt: skip
+
+
+def vocabulary_file(rule: str) -> Path:
+    """A GGUF file without tensors, for one of `RULES` or `SENTENCEPIECE`; made once and kept in the cache."""
+    path = CACHE / f"made-{rule}.gguf"
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        if rule == SENTENCEPIECE:
+            vocabulary, scalars = _pieces()
+        else:
+            vocabulary, scalars = _merges_across_words(), {**BUILTIN_SCALARS, "tokenizer.ggml.pre": rule}
+        with tempfile.NamedTemporaryFile(dir=CACHE, delete=False) as file:
+            write_gguf(Path(file.name), {"general.architecture": "starcoder2", **scalars}, vocabulary=vocabulary)
+        Path(file.name).replace(path)  # at once, for tests that run side by side
+    return path
+
+
+def real_vocabularies() -> dict[str, Path]:
+    """Vocabularies of real models by name, fetched once (76 MB) from the registry that pip is configured with.
+
+    They lie in the source of llama-cpp-python: `starcoder` is StarCoder2's, `refact` StarCoder's. Skips the test if
+    there is no registry.
+    """
+    folder = CACHE / "real"
+    if not folder.exists():
+        _fetch(folder)
+    return {name: folder / f"ggml-vocab-{name}.gguf" for name in sorted(_REAL)}
+
+
+def _fetch(folder: Path) -> None:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as made:
+        there = Path(made)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", made]
+        command += ["--no-binary", "llama-cpp-python", _SDIST]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            pytest.skip(f"NOT TESTED with real vocabularies: pip could not fetch {_SDIST}: {result.stderr[-300:]}")
+        unpacked = there / "real"
+        unpacked.mkdir()
+        with tarfile.open(next(there.glob("*.tar.gz"))) as archive:
+            for member in archive:
+                name = Path(member.name).name
+                source = archive.extractfile(member)
+                if (
+                    source
+                    and name.removeprefix("ggml-vocab-").removesuffix(".gguf") in _REAL
+                    and name.endswith(".gguf")
+                ):
+                    (unpacked / name).write_bytes(source.read())
+        unpacked.rename(folder)
+
+
+@functools.cache
+def tiny_model(vocabulary: Path) -> Path:
+    """A random model with this vocabulary, in a file of its own, for llama.cpp to load."""
+    path = Path(tempfile.mkdtemp(prefix="starcoder-lsp-")) / f"{vocabulary.stem}.gguf"
+    write_random_model(path, arch="starcoder2", quantisation="Q8_0", vocab=vocabulary)
+    return path
+
+
+def _library_text() -> list[str]:
+    library = Path(sysconfig.get_path("stdlib"))
+    names = ("argparse.py", "ast.py", "configparser.py", "json/decoder.py", "typing.py", "turtle.py")
+    return [(library / name).read_text("utf-8") for name in names]
+
+
+@functools.cache
+def _merges_across_words() -> Vocabulary:
+    """Byte-level merges learnt without cutting words, up to 12 bytes long: a wrong cut anywhere changes the ids."""
+    special = SPECIAL_TOKENS["starcoder2"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=3000,
+        special_tokens=list(special),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+        max_token_length=12,
+    )
+    text = "".join(_library_text())
+    awkward = "".join(f"x{a}{b}y" for a in _AWKWARD for b in _AWKWARD) * 4
+    pieces = [text[at : at + 2000] for at in range(0, len(text), 2000)]
+    tokenizer.train_from_iterator([*pieces, awkward], trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
+    types = [int(TokenType.CONTROL)] * len(special) + [int(TokenType.NORMAL)] * (len(tokens) - len(special))
+    return Vocabulary(tokens, types, [], [" ".join(merge) for merge in model["merges"]])
+
+
+_AWKWARD: Final = ("\n", "\r\n", "\n\n", " \n", "\n ", "\n    ", "\t", "  ", ";\n", ")\n", "1\n", "é\n", "\f", "\u2028")
+
+
+def _pieces() -> tuple[Vocabulary, dict[str, Scalar]]:
+    """A SentencePiece vocabulary: special tokens, bytes, characters, and pieces of words scored by their age."""
+    tokenizer = Tokenizer(models.BPE())
+    trainer = trainers.BpeTrainer(vocab_size=1500, show_progress=False, max_token_length=10)
+    lines = [line.replace(" ", "▁") for text in _library_text() for line in text.split("\n")]
+    tokenizer.train_from_iterator(lines, trainer)
+    vocab = json.loads(tokenizer.to_str())["model"]["vocab"]
+    pieces = sorted(vocab, key=vocab.__getitem__)
+    special = ["<unk>", "<s>", "</s>", "▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"]
+    raw = [f"<0x{byte:02X}>" for byte in range(256)]
+    types = [TokenType.UNKNOWN] + [TokenType.CONTROL] * 6 + [TokenType.BYTE] * 256 + [TokenType.NORMAL] * len(pieces)
+    vocabulary = Vocabulary(
+        tokens=special + raw + pieces,
+        types=[int(kind) for kind in types],
+        scores=[0.0] * (7 + 256) + [-float(age) for age in range(len(pieces))],
+        merges=[],
+    )
+    return vocabulary, {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+        "tokenizer.ggml.unknown_token_id": 0,
+    }
