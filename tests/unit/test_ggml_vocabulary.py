@@ -1,0 +1,36 @@
+"""Merges and control tokens out of nothing but the order of a vocabulary."""
+
+from __future__ import annotations
+
+import pytest
+from gguf.constants import TokenType
+
+from benchmarks.vocabulary import builtin_vocabulary
+from starcoder_lsp.engine.ggml_vocabulary import rebuild, token_bytes, token_text
+
+
+@pytest.mark.parametrize("architecture", ["starcoder", "starcoder2"])
+def test_the_rebuilt_vocabulary_is_the_one_it_came_from(architecture: str) -> None:
+    original = builtin_vocabulary(architecture)
+    raw = [
+        token_bytes(text) if kind == TokenType.NORMAL else text.encode()
+        for text, kind in zip(original.tokens, original.types, strict=True)
+    ]
+    rebuilt = rebuild(raw)
+    assert rebuilt.tokens == original.tokens
+    assert rebuilt.types == original.types
+    assert rebuilt.merges == original.merges
+
+
+def test_bytes_and_text() -> None:
+    assert token_text(b" \n\xff") == "ĠĊÿ"
+    assert token_bytes("ĠĊÿ") == b" \n\xff"
+    assert all(token_bytes(token_text(bytes([byte]))) == bytes([byte]) for byte in range(256))
+    assert token_bytes("<|日本|>") == "<|日本|>".encode()
+
+
+def test_a_repeated_token_makes_no_second_merge() -> None:
+    rebuilt = rebuild([b"<fim_prefix>", b"a", b"b", b"ab", b"ab", b""])
+    assert rebuilt.merges == ["a b"]
+    assert rebuilt.types[0] == TokenType.CONTROL
+    assert rebuilt.types[1:4] == [TokenType.NORMAL] * 3
