@@ -199,6 +199,8 @@ def _require_decoder(header: GGUFHeader) -> None:
         raise ModelUnsupported(header.path, f"({header.architecture}) does not produce text from left to right", advice)
     if not header.tensor_count:
         raise ModelUnsupported(header.path, "holds a vocabulary only, no weights", advice)
+    if not (header.block_count and header.embedding_length and header.head_count and header.context_length):
+        raise ModelUnsupported(header.path, "does not state its dimensions", "Download another conversion of it")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import tempfile
 from typing import TYPE_CHECKING
 
 import xllamacpp
@@ -27,7 +28,7 @@ class _UnixConnection(http.client.HTTPConnection):
 class LlamaCppTokenizer:
     """Loads `model` (a tiny one) and answers as llama.cpp does with special parsing off and no <bos>."""
 
-    def __init__(self, model: Path, folder: Path) -> None:
+    def __init__(self, model: Path) -> None:
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(model)
         parameters.n_ctx = 256
@@ -36,9 +37,14 @@ class LlamaCppTokenizer:
         parameters.n_gpu_layers = 0
         parameters.warmup = parameters.fit_params = parameters.ui = False
         parameters.verbosity = 0
-        self._socket = str(folder / f"{model.stem}.sock")
+        self._folder = tempfile.TemporaryDirectory(prefix="llama-")  # short: a socket's path has some 100 characters
+        self._socket = f"{self._folder.name}/s.sock"
         parameters.hostnames = [self._socket]
         self.server = xllamacpp.Server(parameters)
+
+    def close(self) -> None:
+        del self.server
+        self._folder.cleanup()
 
     def encode(self, text: str) -> list[int]:
         connection = _UnixConnection(self._socket)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +24,7 @@ from starcoder_lsp.engine.gguf import Scalar, Vocabulary
 from tests.support.gguf_files import write_gguf
 
 CACHE: Final = Path(__file__).parents[2] / ".cache" / "vocabularies"
+"""What was fetched."""
 
 RULES: Final = ("starcoder", "gpt-2", "default", "falcon", "qwen2", "dbrx", "llama-bpe", "deepseek-coder")
 """One name for each rule that cuts words."""
@@ -35,18 +38,23 @@ _REAL: Final = {
 }  # fmt: skip
 
 
+@functools.cache
+def _made() -> Path:
+    """A folder for what is made here, gone when the tests are done."""
+    folder = Path(tempfile.mkdtemp(prefix="starcoder-lsp-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.cache
 def vocabulary_file(rule: str) -> Path:
-    """A GGUF file without tensors, for one of `RULES` or `SENTENCEPIECE`; made once and kept in the cache."""
-    path = CACHE / f"made-{rule}.gguf"
-    if not path.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        if rule == SENTENCEPIECE:
-            vocabulary, scalars = _pieces()
-        else:
-            vocabulary, scalars = _merges_across_words(), {**BUILTIN_SCALARS, "tokenizer.ggml.pre": rule}
-        with tempfile.NamedTemporaryFile(dir=CACHE, delete=False) as file:
-            write_gguf(Path(file.name), {"general.architecture": "starcoder2", **scalars}, vocabulary=vocabulary)
-        Path(file.name).replace(path)  # at once, for tests that run side by side
+    """A GGUF file without tensors, for one of `RULES` or `SENTENCEPIECE`."""
+    path = _made() / f"{rule}.gguf"
+    if rule == SENTENCEPIECE:
+        vocabulary, scalars = _pieces()
+    else:
+        vocabulary, scalars = _merges_across_words(), {**BUILTIN_SCALARS, "tokenizer.ggml.pre": rule}
+    write_gguf(path, {"general.architecture": "starcoder2", **scalars}, vocabulary=vocabulary)
     return path
 
 
@@ -88,8 +96,8 @@ def _fetch(folder: Path) -> None:
 
 @functools.cache
 def tiny_model(vocabulary: Path) -> Path:
-    """A random model with this vocabulary, in a file of its own, for llama.cpp to load."""
-    path = Path(tempfile.mkdtemp(prefix="starcoder-lsp-")) / f"{vocabulary.stem}.gguf"
+    """A random model with this vocabulary, for llama.cpp to load."""
+    path = _made() / f"tiny-{vocabulary.name}"
     write_random_model(path, arch="starcoder2", quantisation="Q8_0", vocab=vocabulary)
     return path
 

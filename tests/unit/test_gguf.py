@@ -97,6 +97,11 @@ def test_what_does_not_write_text_is_refused(tmp_path: Path, architecture: str) 
         header(tmp_path, general__architecture=architecture)
 
 
+def test_a_model_without_dimensions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnsupported, match="does not state its dimensions"):
+        header(tmp_path, llama__context_length=0)
+
+
 def test_an_adapter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnsupported, match="its type is 'adapter'"):
         header(tmp_path, general__type="adapter")

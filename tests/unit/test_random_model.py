@@ -70,11 +70,12 @@ def test_llama_cpp_loads_it_and_generates_varied_text(tmp_path: Path, arch: str,
     write_random_model(path, arch=arch, quantisation=quantisation)
     tokenizer = Tokenizer.from_header(read_header(path))
     assert resolve_family(arch, tokenizer.id_of).family.name == arch
-    server = LlamaCppTokenizer(path, tmp_path).server
+    reference = LlamaCppTokenizer(path)
     prompts = ["def foo(a, b):\n    return ", "class X:\n    def __init__(self):\n        self."]
     (first, logprobs), (second, _), (again, _) = (
-        generate(server, tokenizer.encode(prompts[number])) for number in (0, 1, 0)
+        generate(reference.server, tokenizer.encode(prompts[number])) for number in (0, 1, 0)
     )
+    reference.close()
     assert first == again
     assert first != second
     assert len(logprobs) > 10  # the binding reports some tokens together
