@@ -1,16 +1,52 @@
-"""Measure."""
+"""Measure what this program costs, on your machine and with your model.
+
+starcoder-lsp bench keystrokes    prompt tokens and time per keystroke, beside llama.vim over llama.cpp's /infill
+starcoder-lsp bench overhead      time per keystroke and request outside the engine
+starcoder-lsp bench cancel        from a cancel to an idle engine
+starcoder-lsp bench busy          decode speed while other programs want every core
+starcoder-lsp bench engines       llama.cpp and ctransformers on the same model
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_BENCHMARKS = {
+    "keystrokes": "what a keystroke costs, beside llama.vim over /infill",
+    "overhead": "time outside the engine",
+    "cancel": "from a cancel to an idle engine",
+    "busy": "decode speed while every core is busy",
+    "engines": "llama.cpp and ctransformers on the same model",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    del parser
+    """Declare the benchmarks."""
+    kinds = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK", required=True)
+    for name, help_text in _BENCHMARKS.items():
+        module = _module(name)
+        if module is None:
+            continue
+        child = kinds.add_parser(
+            name, help=help_text, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        (module.configure if hasattr(module, "configure") else module.add_parser)(child)
+        child.set_defaults(run_benchmark=module.run)
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(f"starcoder_lsp.bench.{name}")
+    except ModuleNotFoundError:
+        return None
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    del arguments
-    return 2
+    status: int = arguments.run_benchmark(arguments)
+    return status

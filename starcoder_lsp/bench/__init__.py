@@ -1,0 +1,1 @@
+"""What `starcoder-lsp bench` measures; see docs/keystrokes.md."""
