@@ -125,7 +125,7 @@ class Screen:
         self._socket = f"starcoder-{uuid.uuid4().hex[:8]}"
         variables = [f"{name}={value}" for name, value in environment.items() if name != "TERM"]
         command = shlex.join(["env", *variables, *map(str, argv)])
-        start = ["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder), f"exec {command}"]
+        start = ["-f", "/dev/null", "new-session", "-d", "-x", "140", "-y", "30", "-c", str(folder), f"exec {command}"]
         for words in (start, ["set", "-g", "escape-time", "0"], ["set", "-g", "status", "off"]):
             self._run(words)
 
@@ -152,16 +152,55 @@ class Screen:
         for key in keys:
             self._run(["send-keys", key])
 
-    def wait(self, what: str, probe: Callable[[str], T], timeout: float = 40) -> T:
-        """The first true answer of `probe` to what is on the screen."""
+    def wait(self, what: str, probe: Callable[[str], T], timeout: float = 40, nudge: Sequence[str] = ()) -> T:
+        """The first true answer of `probe` to the screen; until then, press the keys `nudge` every 2 seconds."""
+        nudged = time.monotonic()
+
+        def look() -> T:
+            nonlocal nudged
+            if nudge and time.monotonic() - nudged > 2:
+                nudged = time.monotonic()
+                self.press(*nudge)
+            return probe(self.text())
+
         try:
-            return poll(what, lambda: probe(self.text()), timeout)
+            return poll(what, look, timeout)
         except TimeoutError as problem:
             raise TimeoutError(f"{problem}; on the screen:\n{self.text()}") from None
 
     def close(self) -> None:
         """End the program and its terminal."""
         self._run(["kill-server"], check=False)
+
+
+CODE = """\
+def add(a, b):
+    return a + b
+
+
+def subtract(a, b):
+    return a - b
+
+
+def multiply(a, b):
+    """
+
+
+def accepted(file: Path, typed: str) -> str:
+    """What was accepted behind `typed` at the end of CODE, on the saved file; nothing before it may have changed."""
+    poll("the file is saved", lambda: file.exists() and file.read_text() not in ("", CODE))
+    text = file.read_bytes().decode()
+    assert text.startswith(CODE + typed), text
+    insert = text[len(CODE + typed) :].rstrip()
+    assert insert, text
+    assert not insert.startswith(typed), text
+    return insert
+
+
+def sure(configuration: str, before: str, after: str) -> str:
+    """The page's configuration, but a suggestion is shown however unsure the model is of it: one option more."""
+    assert before in configuration
+    return configuration.replace(before, after)
 
 
 def page(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -54,10 +55,9 @@ class Neovim:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        poll("Neovim listens", address.exists)
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(60)
-        self._socket.connect(str(address))
+        poll("Neovim listens", lambda: self._socket.connect_ex(str(address)) == 0)
         self._answers = self._socket.makefile("rb")
         self.pid = self.lua("return vim.fn.getpid()")
 
@@ -113,8 +113,12 @@ class Neovim:
 
     def servers(self) -> list[psutil.Process]:
         """The server's processes."""
-        children = psutil.Process(self.pid).children(recursive=True)
-        return [child for child in children if "--stdio" in child.cmdline()]
+        servers = []
+        for child in psutil.Process(self.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if "--stdio" in child.cmdline():
+                    servers.append(child)
+        return servers
 
     def close(self) -> None:
         """End Neovim; its server goes with it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.editors.lab import REPOSITORY, Home, block, page, poll
+from tests.editors.lab import REPOSITORY, Home, block, page, poll, sure
 from tests.editors.neovim.driver import Neovim
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         """Opens a file of the home's project in a Neovim of its own."""
 
         def __call__(
-            self, text: str, configuration: str | None = None, *, name: str = "numbers.py", on_screen: bool = False
+            self, text: str, configuration: str | None = None, *, name: str = "arithmetic.py", on_screen: bool = False
         ) -> Neovim: ...
 
 
@@ -37,6 +37,22 @@ def multiply(a, b):
 """
 INDENT = "    "
 PAGE = block(page("neovim"), "With the plugin")
+PAGE = sure(PAGE, "setup()", "setup({ options = { minConfidence = -100 } })")
+ALONE = block(page("neovim"), "Without the plugin")
+ALONE = sure(
+    ALONE, "vim.lsp.enable", "vim.lsp.config('starcoder', { init_options = { minConfidence = -100 } })\nvim.lsp.enable"
+)
+
+
+RECORD = """
+record = { progress = {}, components = {} }
+vim.api.nvim_create_autocmd('LspProgress', { callback = function(event)
+  table.insert(record.progress, event.data.params.value.kind)
+end })
+vim.api.nvim_create_autocmd('User', { pattern = 'StarcoderStatus', callback = function()
+  table.insert(record.components, require('starcoder').status())
+end })
+"""
 
 
 @pytest.fixture
@@ -51,7 +67,7 @@ def open_neovim(home: Home) -> Iterator[Open]:
     running = []
 
     def start(
-        text: str, configuration: str | None = None, *, name: str = "numbers.py", on_screen: bool = False
+        text: str, configuration: str | None = None, *, name: str = "arithmetic.py", on_screen: bool = False
     ) -> Neovim:
         file = home.file(name, text)
         neovim = Neovim(home, PAGE if configuration is None else configuration, file, on_screen=on_screen)
@@ -63,7 +79,7 @@ def open_neovim(home: Home) -> Iterator[Open]:
         neovim.close()
 
 
-def saved(home: Home, name: str = "numbers.py") -> str:
+def saved(home: Home, name: str = "arithmetic.py") -> str:
     return (home.project / name).read_bytes().decode()
 
 
@@ -88,14 +104,14 @@ def test_the_lsp_file_alone_gives_ghost_text(home: Home, open_neovim: Open) -> N
     lsp = home.path / "config" / "nvim" / "lsp"
     lsp.mkdir(parents=True)
     shutil.copy(REPOSITORY / "editors" / "neovim" / "lsp" / "starcoder.lua", lsp)
-    neovim = open_neovim(CODE + INDENT, block(page("neovim"), "Without the plugin"))
-    neovim.wait("the server is attached", "local it = vim.lsp.get_clients()[1] return it and it.initialized")
-    neovim.type("GA")
+    neovim = open_neovim(CODE, RECORD + ALONE)
+    neovim.wait("the model is loaded", "return vim.list_contains(record.progress, 'end')")
+    neovim.type("Gore")
     ghost = neovim.wait_ghost()
     neovim.type("<Tab>")
-    neovim.wait("the suggestion is in the text", "return vim.bo.modified")
+    neovim.wait("the suggestion is in the text", "return vim.api.nvim_get_current_line() ~= '    re'")
     neovim.save()
-    assert saved(home) == CODE + INDENT + ghost + "\n"
+    assert saved(home) == CODE + INDENT + "re" + ghost + "\n"
 
 
 def test_a_suggestion_is_accepted_with_tab(home: Home, open_neovim: Open) -> None:
@@ -136,7 +152,7 @@ def test_one_word_is_accepted_and_the_rest_stays(home: Home, open_neovim: Open) 
 
 
 def test_one_line_is_accepted_and_the_rest_stays(home: Home, open_neovim: Open) -> None:
-    neovim = open_neovim(CODE, PAGE.replace("setup()", "setup({ options = { multiline = 'always' } })"))
+    neovim = open_neovim(CODE, PAGE.replace("-100", "-100, multiline = 'always'"))
     neovim.wait_ready()
     neovim.type("Gore")
     ghost = neovim.wait_ghost()
@@ -213,17 +229,6 @@ def test_windows_line_ends_and_emoji_before_the_cursor(home: Home, open_neovim: 
     neovim.wait("the suggestion is in the text", "return vim.bo.modified")
     neovim.save()
     assert saved(home) == code + '    "👩\u200d💻"; re' + ghost.replace("\n", "\r\n") + "\r\n"
-
-
-RECORD = """
-record = { progress = {}, components = {} }
-vim.api.nvim_create_autocmd('LspProgress', { callback = function(event)
-  table.insert(record.progress, event.data.params.value.kind)
-end })
-vim.api.nvim_create_autocmd('User', { pattern = 'StarcoderStatus', callback = function()
-  table.insert(record.components, require('starcoder').status())
-end })
-"""
 
 
 def test_loading_is_shown_and_the_status_component_tells_the_model(open_neovim: Open) -> None:
@@ -306,7 +311,7 @@ def test_a_server_that_keeps_crashing_is_left_alone_with_an_explanation(home: Ho
     marker = home.path / "starts"
     crash = home.file("crash", f"#!/bin/sh\necho >> {marker}\nexit 3\n")
     crash.chmod(0o755)
-    neovim = open_neovim(CODE, PAGE.replace("setup()", f"setup({{ cmd = {{ '{crash}' }} }})"))
+    neovim = open_neovim(CODE, PAGE.replace("options =", f"cmd = {{ '{crash}' }}, options ="))
     neovim.wait(
         "the explanation", "return vim.api.nvim_exec2('messages', { output = true }).output:find('is left alone now')"
     )
@@ -327,7 +332,7 @@ def test_checkhealth_finds_everything(open_neovim: Open) -> None:
 
 
 def test_checkhealth_says_what_is_missing(open_neovim: Open) -> None:
-    neovim = open_neovim(CODE, PAGE.replace("setup()", "setup({ cmd = { 'nowhere-lsp', '--stdio' } })"))
+    neovim = open_neovim(CODE, PAGE.replace("options =", "cmd = { 'nowhere-lsp', '--stdio' }, options ="))
     neovim.lua("return vim.cmd('checkhealth starcoder')")
     report = "\n".join(neovim.lines())
     assert "ERROR `nowhere-lsp` is not executable" in report

@@ -1,0 +1,1 @@
+"""Emacs: lsp-mode and eglot."""

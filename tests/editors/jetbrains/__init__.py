@@ -1,0 +1,1 @@
+"""JetBrains: the LSP4IJ template."""
