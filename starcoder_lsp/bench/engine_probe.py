@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _CANCELS: Final = 5
 _KEYSTROKES: Final = 5
+_LONGEST_S: Final = 4.0
+"""How long a prefill goes on before it is cancelled, at most."""
 
 
 @frozen(kw_only=True)
@@ -90,7 +92,8 @@ def measure(engine_name: str, path: Path, options: Options) -> Numbers:
     for _ in range(_KEYSTROKES):
         prompt.extend(ids(1))
         keystrokes.append(engine.prefill(prompt, slot=0, cancel=CancelToken()).ms)
-    cancels = [_cancel_ms(engine, ids(len(prompt)), prefill.ms * 1e-3 * rng.uniform(0.1, 0.7)) for _ in range(_CANCELS)]
+    longest_s = min(prefill.ms * 1e-3, _LONGEST_S)
+    cancels = [_cancel_ms(engine, ids(len(prompt)), longest_s * rng.uniform(0.1, 0.7)) for _ in range(_CANCELS)]
     detail = engine.info.detail
     engine.close()
     return Numbers(

@@ -43,6 +43,7 @@ def copies(folder: Path) -> int:
 async def test_a_gguf_file(model: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"model": str(model("Q4_K")), "engine": "ctransformers"}
     status, text = await suggestion(options, tmp_path, monkeypatch)
+    assert "'engine': 'ctransformers'" in status
     assert text.strip()
     assert copies(tmp_path) == 1
     again, same = await suggestion(options, tmp_path, monkeypatch)
