@@ -53,8 +53,17 @@ export class SuggestionJournal {
 
   /** The editor was given this suggestion. */
   offered(offer: Offer): void {
-    this.#offer = { ...offer, text: plain(offer.text) };
+    const text = plain(offer.text);
+    if (this.#lastShown === this.#offer?.id && this.#isContinuedBy(offer.uri, text.slice(offer.present))) {
+      this.#lastShown = offer.id; // what is left of a shown suggestion, or more of it: not another one to see
+    }
+    this.#offer = { ...offer, text };
     this.#present = offer.present;
+  }
+
+  #isContinuedBy(uri: string, rest: string): boolean {
+    const left = this.#offer?.text.slice(this.#present) ?? '';
+    return left !== '' && this.#offer?.uri === uri && rest.startsWith(left);
   }
 
   /** The editor was given none, or left the place. */
@@ -62,6 +71,7 @@ export class SuggestionJournal {
     this.#offer = undefined;
   }
 
+  /** The editor had the time to show it. */
   shown(id: string): Report | undefined {
     if (this.#offer?.id !== id || this.#lastShown === id) {
       return undefined;

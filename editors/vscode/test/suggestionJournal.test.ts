@@ -85,6 +85,18 @@ test('an edit elsewhere: before the suggestion it ends it, in another file it do
   assert.equal(scene.journal.current, undefined);
 });
 
+test('what is left while typing through, and more of the same, is no new suggestion to see', () => {
+  const scene = new Scene('x = ').offer('foo(bar)', '1');
+  assert.notEqual(scene.journal.shown('1'), undefined);
+  scene.insert('f');
+  scene.offer('oo(bar)', '2');
+  assert.equal(scene.journal.shown('2'), undefined);
+  scene.offer('oo(bar)\ny = 1', '3');
+  assert.equal(scene.journal.shown('3'), undefined);
+  scene.offer('ee', '4');
+  assert.deepEqual(scene.journal.shown('4'), { kind: 'show', id: '4' });
+});
+
 test('showing is reported once for each suggestion, dismissal once', () => {
   const { journal } = new Scene('x = ').offer('foo');
   assert.deepEqual(journal.shown('1'), { kind: 'show', id: '1' });

@@ -45,7 +45,7 @@ def window(tmp_path_factory: pytest.TempPathFactory, vsix: Path, browser: Browse
     try:
         window = Window(browser, server)
         window.load(server.file("first.py"))
-        window.wait_for_status("the model is loaded", lambda text: "nano" in text and "loading" not in text)
+        window.wait_until_ready()
         yield window
     finally:
         server.close()

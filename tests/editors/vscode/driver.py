@@ -58,7 +58,9 @@ def environment(**more: str) -> dict[str, str]:
 def build_extension() -> Path:
     """The VSIX of this checkout, by the one command that makes it."""
     for step in ([] if (EXTENSION / "node_modules").exists() else [["ci"]]) + [["run", "package"]]:
-        run = subprocess.run(["npm", *step], cwd=EXTENSION, env=environment(), capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            ["npm", *step], cwd=EXTENSION, env=environment(), capture_output=True, text=True, check=False
+        )
         assert run.returncode == 0, run.stdout + run.stderr
     return EXTENSION / "starcoder-lsp.vsix"
 
@@ -104,7 +106,7 @@ class Tap:
         return [message for message in self.messages(since) if message.get("method") == "textDocument/inlineCompletion"]
 
     def pending(self) -> list[Any]:
-        """The editor's requests for suggestions that the running server has not answered yet, nor the editor taken back."""
+        """The editor's requests for suggestions that nobody has answered or taken back."""
         open_: dict[Any, bool] = {}
         for message in self.messages():
             match message:
@@ -120,10 +122,16 @@ class Tap:
 
     def status(self) -> dict[str, Any]:
         """What the server said of itself last."""
-        return next(dict(message["params"]) for message in reversed(self.messages()) if message.get("method") == "starcoder/status")
+        return next(
+            dict(message["params"])
+            for message in reversed(self.messages())
+            if message.get("method") == "starcoder/status"
+        )
 
-    def initialized(self) -> bool:
-        """Whether the running server has been greeted."""
+    def has_started(self, number: int) -> bool:
+        """Whether so many servers have started, and the last one has been greeted."""
+        if len(self.starts()) < number:
+            return False
         methods = [message.get("method") for message in self.messages()]
         return "initialized" in methods[len(methods) - methods[::-1].index("started") :]
 
@@ -178,20 +186,25 @@ class CodeServer:
         ]  # fmt: skip
         variables = environment(**(variables or {}))
         install = subprocess.run(
-            [*command, "--install-extension", vsix], env=variables, capture_output=True, text=True, timeout=120, check=False
+            [*command, "--install-extension", vsix],
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert install.returncode == 0, install.stdout + install.stderr
         self.log = folder / "code-server.log"
         with self.log.open("wb") as log:
+            quiet = ["--disable-telemetry", "--disable-update-check", "--disable-getting-started-override"]
             self._process = subprocess.Popen(
-                [*command, "--disable-telemetry", "--disable-update-check", "--disable-getting-started-override", self.workspace],
-                env=variables, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                [*command, *quiet, self.workspace], env=variables, stdout=log, stderr=log, start_new_session=True
+            )
         poll("code-server answers", self._is_up)
 
     def _is_up(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{self.address}/healthz", timeout=5) as answer:  # noqa: S310 (our own)
+            with urllib.request.urlopen(f"http://{self.address}/healthz", timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -226,7 +239,10 @@ class Browser:
         variables = environment(PLAYWRIGHT=str(lab / "playwright"), CHROMIUM=program("chromium"), PROFILE=str(profile))
         self._profile = profile
         self._process = subprocess.Popen(
-            [lab / "node" / "bin" / "node", HERE / "driver.mjs"], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [lab / "node" / "bin" / "node", HERE / "driver.mjs"],
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         assert self._answer() == {"ready": True}
 
@@ -286,7 +302,11 @@ class Window:
         self.press("Control+p")
         self.wait("quick open", ".quick-input-widget input:focus", lambda found: found)
         self.browser("insert", text=str(file))
-        self.wait("the file is found", ".quick-input-list .monaco-list-row.focused", lambda rows: any(file.name in row for row in rows))
+        self.wait(
+            "the file is found",
+            ".quick-input-list .monaco-list-row.focused",
+            lambda rows: any(file.name in row for row in rows),
+        )
         self.press("Enter")
         self.wait("its tab is active", ".tab.active", lambda tabs: any(file.name in tab for tab in tabs))
         self.wait("its editor has the keyboard", ".editor-instance .monaco-editor.focused", lambda found: found)
@@ -316,7 +336,9 @@ class Window:
         try:
             poll(what, probe, timeout)
         except TimeoutError as problem:
-            raise TimeoutError(f"{problem}; {selector} finds {found}; the editor shows {self.lines()}; {self.notices()}") from None
+            raise TimeoutError(
+                f"{problem}; {selector} finds {found}; the editor shows {self.lines()}; {self.notices()}"
+            ) from None
         return found
 
     def lines(self) -> list[str]:
@@ -331,10 +353,6 @@ class Window:
         """The next suggestion, once it is there."""
         self.wait("ghost text", GHOST, any, timeout)
         return self.ghost()
-
-    def wait_for_no_old_ghost(self, ghost: str) -> None:
-        """Wait until a suggestion has gone; the next one may be there already."""
-        poll("the suggestion has gone", lambda: self.ghost() != ghost)
 
     def wait_for_no_ghost(self) -> None:
         """Wait until no suggestion is on the screen."""
@@ -360,6 +378,18 @@ class Window:
         """The status item's text, once it is acceptable."""
         return self.wait(what, STATUS_ITEM, lambda found: accept(" ".join(found)), timeout)[0].strip()
 
+    def wait_until_ready(self, timeout: float = 60) -> None:
+        """Wait until the model is loaded."""
+        self.wait_for_status("the model is loaded", lambda text: "nano" in text and "loading" not in text, timeout)
+
+    def wait_for_message(self, part: str) -> None:
+        """Wait for a message with these words."""
+        self.wait(
+            f"the message {part!r}",
+            ".notification-list-item-message",
+            lambda texts: any(part in text for text in texts),
+        )
+
     def notices(self) -> list[str]:
         """The messages on the screen."""
         return list(self.browser("texts", selector=".notification-toast .notification-list-item-message"))
@@ -369,17 +399,25 @@ class Window:
         self.press("F1")
         self.wait("the palette", ".quick-input-widget input:focus", lambda found: found)
         self.browser("insert", text=title)
-        self.wait("the command is found", ".quick-input-list .monaco-list-row.focused", lambda rows: any(title in row for row in rows))
+        self.wait(
+            "the command is found",
+            ".quick-input-list .monaco-list-row.focused",
+            lambda rows: any(title in row for row in rows),
+        )
         self.press("Enter")
 
     def choose(self, label: str) -> None:
         """Choose an entry of the list that is open."""
-        self.wait("the entry is there", ".quick-input-list .monaco-list-row", lambda rows: any(label in row for row in rows))
+        self.wait(
+            "the entry is there", ".quick-input-list .monaco-list-row", lambda rows: any(label in row for row in rows)
+        )
         self.browser("click", selector=".quick-input-list .monaco-list-row", text=label)
 
     def click_button(self, label: str, timeout: float = 60) -> None:
         """Click a button of a message."""
-        self.wait(f"a message with {label}", ".notification-toast .monaco-button", lambda found: label in found, timeout)
+        self.wait(
+            f"a message with {label}", ".notification-toast .monaco-button", lambda found: label in found, timeout
+        )
         self.browser("click", selector=".notification-toast .monaco-button", text=label)
 
 

@@ -25,7 +25,9 @@ def read_message(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
         if not line:
             return None
         header += line
-    length = next(int(line.split(b":")[1]) for line in header.splitlines() if line.lower().startswith(b"content-length"))
+    length = next(
+        int(line.split(b":")[1]) for line in header.splitlines() if line.lower().startswith(b"content-length")
+    )
     body = stream.read(length)
     return header + body, body
 
@@ -64,13 +66,13 @@ def main(log: str, *command: str) -> int:
                 for line in lines:
                     say(line.strip())
 
-    def listen() -> None:
-        follow(sys.stdin.buffer, server.stdin, "editor")
-        server.stdin.close()
+    def listen(target: IO[bytes]) -> None:
+        follow(sys.stdin.buffer, target, "editor")
+        target.close()
 
     note(speaker="tap", method="started")
-    for work in (listen, prompt):
-        threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=listen, args=[server.stdin], daemon=True).start()
+    threading.Thread(target=prompt, daemon=True).start()
     follow(server.stdout, sys.stdout.buffer, "server")
     status = server.wait()
     note(speaker="tap", method="ended", status=status)

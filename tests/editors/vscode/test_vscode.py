@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tests.editors.vscode.driver import Tap, Window
 
 pytestmark = [pytest.mark.editors, pytest.mark.timeout(600)]
+
+IMAGES = REPOSITORY / "docs" / "images"
 
 BEFORE = """import json
 from pathlib import Path
@@ -39,62 +42,60 @@ TYPED = "def write_json(path, data):\n    with open("
 ROW = (BEFORE + TYPED).count("\n")
 
 
-def offered(tap: Tap, ghost: str) -> tuple[str, str]:
-    """The server's suggestion that is on the screen: id and text."""
-    # the screen keeps the indentation that the editor had put there already
-    matching = [(name, text) for name, text in tap.suggestions().items() if text.strip().endswith(ghost.strip())]
-    assert matching, (ghost, tap.suggestions())
-    return matching[-1]
+def reported(tap: Tap, mark: int, *names: str) -> tuple[Any, ...]:
+    """The first of these commands that the server heard since the mark."""
+    found: list[tuple[Any, ...]] = []
+
+    def probe() -> bool:
+        found[:] = [command for command in tap.commands(mark) if command[0] in names]
+        return bool(found)
+
+    poll(f"the server hears {names}", probe)
+    return found[0]
 
 
 def test_types_sees_the_models_suggestion_and_accepts_it_with_tab(window: Window, tap: Tap, tmp_path: Path) -> None:
+    mark = tap.count()
     file = window.open(PAGE)
     window.type(KEYS)
     ghost = window.wait_for_ghost()
-    name, text = offered(tap, ghost)
-    picture = REPOSITORY / "docs" / "images" / "vscode.png" if os.environ.get("UPDATE_SCREENSHOTS") else tmp_path / "ghost.png"
-    picture.parent.mkdir(exist_ok=True)
-    window.browser("screenshot", path=str(picture))
+    assert any(text.startswith(ghost) for text in tap.suggestions(mark).values())
+    assert reported(tap, mark, "show")[1] in tap.suggestions(mark)
+    poll("the server has no more", lambda: not tap.pending())
+    pictures = IMAGES if os.environ.get("UPDATE_SCREENSHOTS") else tmp_path
+    window.browser("screenshot", path=str(pictures / "vscode.png"))
 
     window.press("Tab")
-    window.wait_for_no_old_ghost(ghost)
-    saved = window.save(file)
 
-    assert saved == BEFORE + TYPED + text + AFTER
-    poll("both are reported", lambda: {("show", name), ("accept", name)} <= set(tap.commands()))
+    _, name = reported(tap, mark, "accept")
+    assert window.save(file) == BEFORE + TYPED + tap.suggestions(mark)[name] + AFTER
 
 
 def test_accepts_one_word(window: Window, tap: Tap) -> None:
+    mark = tap.count()
     file = window.open(PAGE)
     window.type(KEYS)
-    ghost = window.wait_for_ghost()
-    name, text = offered(tap, ghost)
-    mark = tap.count()
+    window.wait_for_ghost()
 
     window.press("Control+ArrowRight")
-    poll("the word is reported", lambda: any(command[:2] == ("acceptPartial", name) for command in tap.commands(mark)))
-    window.press("Escape")
-    window.wait_for_no_ghost()
 
-    (_, _, length), *_ = [command for command in tap.commands(mark) if command[0] == "acceptPartial"]
+    _, name, length = reported(tap, mark, "acceptPartial")
+    text = tap.suggestions(mark)[name]
     assert 0 < length < len(text)
     assert window.save(file) == BEFORE + TYPED + text[:length] + AFTER
 
 
 def test_accepts_one_line(window: Window, tap: Tap) -> None:
+    mark = tap.count()
     file = window.open(PAGE)
     window.type(KEYS)
-    ghost = window.wait_for_ghost()
-    name, text = offered(tap, ghost)
-    mark = tap.count()
+    window.wait_for_ghost()
 
     window.press("F9")
-    window.wait_for_no_old_ghost(ghost)
-    window.press("Escape")
-    first = text.split("\n")[0]
-    assert window.save(file).split("\n")[ROW].rstrip() == (TYPED + first).split("\n")[-1].rstrip()
-    poll("it is reported", lambda: {command[0] for command in tap.commands(mark)} & {"acceptPartial", "accept"})
-    assert all(command[1] == name for command in tap.commands(mark) if command[0] in {"acceptPartial", "accept"})
+
+    _, name, *_ = reported(tap, mark, "acceptPartial", "accept")
+    line = tap.suggestions(mark)[name].split("\n")[0]
+    assert window.save(file).split("\n")[ROW] == (TYPED + line).split("\n")[-1]
 
 
 def test_typing_through_a_suggestion_never_flickers(window: Window, tap: Tap) -> None:
@@ -119,14 +120,15 @@ def test_typing_through_a_suggestion_never_flickers(window: Window, tap: Tap) ->
 
 
 def test_esc_dismisses(window: Window, tap: Tap) -> None:
+    mark = tap.count()
     file = window.open(PAGE)
     window.type(KEYS)
-    name, _ = offered(tap, window.wait_for_ghost())
+    window.wait_for_ghost()
 
     window.press("Escape")
     window.wait_for_no_ghost()
 
-    poll("it is reported", lambda: ("reject", name) in tap.commands())
+    assert reported(tap, mark, "reject")[1] in tap.suggestions(mark)
     assert window.save(file) == BEFORE + TYPED + AFTER
 
 
@@ -136,14 +138,13 @@ def test_works_with_crlf_and_emoji_before_the_cursor(window: Window, tap: Tap) -
     after = "\r\nprint(cakes)\r\n"
     file = window.open(f"{before}║{after}")
     window.browser("insert", text=typed)
-    ghost = window.wait_for_ghost()
-    _, text = offered(tap, ghost)
+    mark = tap.count()
+    window.wait_for_ghost()
 
     window.press("Tab")
-    window.wait_for_no_old_ghost(ghost)
 
-    saved = window.save(file)
-    assert saved == before + typed + text.replace("\n", "\r\n") + after
+    _, name = reported(tap, mark, "accept")
+    assert window.save(file) == before + typed + tap.suggestions()[name].replace("\n", "\r\n") + after
 
 
 def test_the_list_of_completions_and_the_ghost_get_along(window: Window) -> None:
@@ -163,20 +164,22 @@ def test_asks_again_when_the_server_has_more(window: Window, tap: Tap) -> None:
     window.type(KEYS)
     window.wait_for_ghost()
     poll("the editor is at rest", lambda: not tap.pending())
-    mark = tap.count()
 
-    for _ in range(2):
+    def asks_again() -> None:
+        mark = tap.count()
         tap.say("starcoder/refresh", {"uri": file.as_uri()})
         poll("it asks", lambda: tap.requests(mark))
         assert tap.requests(mark)[0]["params"]["context"]["triggerKind"] == 2
         window.wait_for_ghost()
         poll("the editor is at rest", lambda: not tap.pending())
-        mark = tap.count()
+
+    asks_again()
+    asks_again()
 
     # elsewhere the answer would be for a place where nobody is
-    other = window.open(PAGE)
+    other = window.open(PAGE).as_uri()
     window.press("F8")
-    poll("it asks there", lambda: any(request["params"]["textDocument"]["uri"] == other.as_uri() for request in tap.requests(mark)))
+    poll("it asks there", lambda: tap.requests()[-1]["params"]["textDocument"]["uri"] == other)
     poll("the editor is at rest", lambda: not tap.pending())
     mark = tap.count()
     tap.say("starcoder/refresh", {"uri": file.as_uri()})
@@ -221,20 +224,19 @@ def test_lists_the_models_and_switches(window: Window, tap: Tap) -> None:
     window.choose("nano")
     poll("the server hears it", lambda: any(command[:2] == ("switchModel", "nano") for command in tap.commands()))
     poll("it is kept", lambda: "starcoder.model" in json.loads(window.server.machine_settings.read_text()))
-    window.wait_for_status("the model is there", lambda text: "nano" in text and "loading" not in text)
+    window.wait_until_ready()
 
 
 def test_shows_the_model_loading(window: Window, tap: Tap) -> None:
-    starts = len(tap.starts())
+    starts, mark = len(tap.starts()), tap.count()
     with window.watched() as watch:
         window.command("StarCoder: Restart Server")
         poll("it starts", lambda: len(tap.starts()) > starts)
-        window.wait_for_status("the model is loaded", lambda text: "nano" in text and "loading" not in text)
+        window.wait_until_ready()
     seen = [frame["status"] for frame in watch.frames]
     assert any("loading" in text.lower() for text in seen), seen
-    progress = [message["params"]["value"]["kind"] for message in tap.messages() if message.get("method") == "$/progress"]
-    assert "begin" in progress
-    assert "end" in progress
+    progress = [message["params"]["value"] for message in tap.messages(mark) if message.get("method") == "$/progress"]
+    assert {"begin", "end"} <= {value["kind"] for value in progress}
 
 
 def test_survives_a_server_killed_in_the_middle_of_a_request(window: Window, tap: Tap) -> None:
@@ -246,22 +248,21 @@ def test_survives_a_server_killed_in_the_middle_of_a_request(window: Window, tap
     os.kill(starts[-1], signal.SIGKILL)
 
     poll("it is started again", lambda: len(tap.starts()) > len(starts))
-    window.wait_for_status("and ready", lambda text: "nano" in text and "loading" not in text)
+    window.wait_until_ready()
     window.type("pa")
     assert window.wait_for_ghost()
     assert window.notices() == []
 
 
 def test_gives_up_on_a_server_that_keeps_dying_and_says_so(window: Window, tap: Tap) -> None:
-    starts = len(tap.starts())
+    before = len(tap.starts())
     window.command("StarCoder: Restart Server")  # the count begins again
-    for _ in range(6):
-        poll("a server runs", lambda: len(tap.starts()) > starts and tap.initialized())
-        starts = len(tap.starts())
+    for number in range(1, 7):
+        poll("a server runs", partial(tap.has_started, before + number))
         os.kill(tap.starts()[-1], signal.SIGKILL)
-    window.wait("an explanation", ".notification-list-item-message", lambda texts: any("stopped 6 times" in text for text in texts))
+    window.wait_for_message("stopped 6 times")
     window.click_button("Restart")
-    window.wait_for_status("ready", lambda text: "nano" in text and "loading" not in text)
+    window.wait_until_ready()
     window.open(PAGE)
     window.type(KEYS)
     assert window.wait_for_ghost()
@@ -272,5 +273,3 @@ def test_shows_the_first_steps(window: Window) -> None:
     steps = window.wait("the walkthrough", ".gettingStartedContainer .step-title", lambda found: len(found) >= 4)
     assert steps[0] == "Install the server"
     window.press("Control+w")
-
-
