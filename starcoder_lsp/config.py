@@ -28,11 +28,12 @@ def _one_of(*choices: str) -> Check:
 
 def _integer(least: int, most: int) -> Check:
     def check(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        # JSON does not tell 4 from 4.0, and Python's reader takes Infinity and NaN for numbers.
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ValueError(f"a whole number from {least} to {most}")
-        if not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(value)
+        return value
 
     return check
 
@@ -78,6 +79,7 @@ def _option(name: str, check: Check, default: Any) -> Any:  # noqa: ANN401 - eac
     return field(default=default, metadata={"name": name, "check": check})
 
 
+# ruff: noqa: RUF009 - `_option` is an attrs field
 @frozen(kw_only=True)
 class Settings:
     """Every setting, resolved. `metadata["name"]` of a field is its option's name."""
@@ -85,9 +87,7 @@ class Settings:
     model: str = _option("model", _text, "nano")
     engine: EngineChoice = _option("engine", _one_of("auto", "llama.cpp", "ctransformers"), "auto")
     enabled: bool = _option("enabled", _boolean, True)
-    languages: Mapping[str, bool] = field(
-        factory=dict, metadata={"name": "languages", "check": _languages}, hash=False
-    )
+    languages: Mapping[str, bool] = field(factory=dict, metadata={"name": "languages", "check": _languages}, hash=False)
     context_size: int = _option("contextSize", _integer(256, 131_072), 8192)
     gpu_layers: int | None = _option("gpuLayers", _gpu_layers, None)
     threads: int = _option("threads", _integer(0, 512), 0)
@@ -127,7 +127,7 @@ def apply_options(base: Settings, options: object) -> tuple[Settings, list[str]]
         return base, []
     if not isinstance(options, Mapping):
         return base, [f"Options must be an object, not {type(options).__name__}."]
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     problems: list[str] = []
     for name, value in options.items():
         known = _BY_NAME.get(name)

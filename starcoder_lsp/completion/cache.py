@@ -36,15 +36,16 @@ class Hit:
 
 
 class SuggestionCache:
-    """Remembers the last `size` suggestions of one document.
+    """Remembers the last `size` suggestions of one document, fewer of a long one: each keeps the text alive.
 
     The whole text in front of the cursor and behind it must be what it was (but for what was typed of the suggestion):
     the key covers at least what the prompt covered.
     """
 
-    def __init__(self, size: int = 32) -> None:
+    def __init__(self, size: int = 32, max_chars: int = 16_000_000) -> None:
         """Make an empty cache."""
         self._size = size
+        self._max_chars = max_chars
         self._made: OrderedDict[tuple[Hashable, int, int], Made] = OrderedDict()
 
     def put(self, made: Made) -> None:
@@ -52,7 +53,7 @@ class SuggestionCache:
         key = (made.conditions, made.offset, len(made.text))
         self._made.pop(key, None)
         self._made[key] = made
-        while len(self._made) > self._size:
+        while len(self._made) > max(1, min(self._size, self._max_chars // max(1, len(made.text)))):
             self._made.popitem(last=False)
 
     def drop_incomplete(self) -> None:
@@ -70,18 +71,21 @@ class SuggestionCache:
         It holds where the text behind the cursor is the same and the text in front is what it was then, followed by
         the beginning of the suggestion (nothing of it: the user came back to the place).
         """
-        behind = len(text) - offset
         for made in reversed(self._made.values()):
             typed = offset - made.offset
-            if (
-                made.conditions != conditions
-                or not 0 <= typed <= len(made.insert)
-                or len(made.text) - made.offset != behind
-                or not text.startswith(made.insert[:typed], made.offset)
-            ):
+            # Typed to its end, it is time for a new one; an empty one still holds where it was made.
+            if typed < 0 or typed > max(0, len(made.insert) - 1) or made.conditions != conditions:
                 continue
-            if text[: made.offset] == made.text[: made.offset] and text[offset:] == made.text[made.offset :]:
-                if typed == len(made.insert) and typed > 0:
-                    continue  # typed to its end: time for a new one
+            if _is_typed(made, typed, text):
                 return Hit(made, made.insert[typed:])
         return None
+
+
+def _is_typed(made: Made, typed: int, text: str) -> bool:
+    """Whether `text` is what it was with the first `typed` characters of the suggestion in it. Cheap tests first."""
+    return (
+        len(text) == len(made.text) + typed
+        and text.startswith(made.insert[:typed], made.offset)
+        and text.endswith(made.text[made.offset :])
+        and text.startswith(made.text[: made.offset])
+    )

@@ -37,14 +37,18 @@ def choose(
         common: how many ids from the start a slot shares with these ids.
         stalest: the same slots, the one used longest ago first.
     """
-    best: Choice | None = None
-    for prompt in prompts:
-        shared = {slot: common(prompt.ids, slot) for slot in slots}
-        slot = max(slots, key=lambda one: (shared[one], one == stalest[0]))
-        if shared[slot] < min(_SHARED, len(prompt.ids)):
-            slot = stalest[0]
-        choice = Choice(prompt, slot, len(prompt.ids) - shared[slot])
-        if best is None or choice.cost + _WORTH <= best.cost:
+    best, *others = (_best_slot(prompt, slots, common, stalest[0]) for prompt in prompts)
+    for choice in others:
+        if choice.cost + _WORTH <= best.cost:
             best = choice
-    assert best is not None  # noqa: S101 - there is at least one prompt
     return best
+
+
+def _best_slot(
+    prompt: Prompt, slots: Sequence[int], common: Callable[[Sequence[int], int], int], stalest: int
+) -> Choice:
+    shared = {slot: common(prompt.ids, slot) for slot in slots}
+    slot = max(slots, key=lambda one: (shared[one], one == stalest))
+    if shared[slot] < min(_SHARED, len(prompt.ids)):
+        slot = stalest
+    return Choice(prompt, slot, len(prompt.ids) - shared[slot])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import cached_property
+
 from attrs import frozen
 
 CLOSERS = frozenset(")]}>\"'`;,:")
 """Characters that an editor or a habit leaves behind the cursor; what stands in front of them may still grow."""
+QUOTES = "\"'`"
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
-_OPENERS = ("(", "[", "{", ":", "=>", "->", "=", ",", "\\", "do", "then", "begin")
+_OPENS_BLOCK = re.compile(r"(?:[:{(\[,\\]|=>|->|\b(?:begin|do|else|then))\Z")
+_COMMENTS = ("# ", "//", "/*", "* ", "-- ", "<!--")
 
 
 def normalised(text: str) -> str:
@@ -30,6 +35,17 @@ def indent_of(line: str, tab_size: int = 8) -> int:
     return column
 
 
+def unclosed(text: str) -> list[str]:
+    """Return the closing brackets that `text` still owes, innermost first; brackets in quotes count too."""
+    owed: list[str] = []
+    for letter in text:
+        if letter in _PAIRS:
+            owed.append(_PAIRS[letter])
+        elif owed and letter == owed[-1]:
+            owed.pop()
+    return owed[::-1]
+
+
 @frozen
 class Cursor:
     """The text around a cursor, line ends normalised.
@@ -42,28 +58,33 @@ class Cursor:
 
     @classmethod
     def at(cls, text: str, offset: int, reach: int = 6_000) -> Cursor:
-        """Make a cursor of a file's text, looking `reach` characters far, from a line's start to a line's end."""
-        start = max(0, offset - reach)
+        """Make a cursor of a file's text, looking `reach` characters far, from a line's start to a line's end.
+
+        A line that alone is longer than that is cut.
+        """
+        start, end = max(0, offset - reach), min(len(text), offset + reach)
         if start > 0:
             line = text.find("\n", start, offset)
             start = line + 1 if line >= 0 else start
-        return cls(normalised(text[start:offset]), normalised(text[offset : offset + reach]))
+        if end < len(text):
+            line = text.rfind("\n", offset, end)
+            end = line if line >= 0 else end
+        return cls(normalised(text[start:offset]), normalised(text[offset:end]))
 
-    @property
+    @cached_property
     def line_before(self) -> str:
         """The part of the cursor's line in front of it."""
         return self.before[self.before.rfind("\n") + 1 :]
 
-    @property
+    @cached_property
     def line_after(self) -> str:
         """The part of the cursor's line behind it."""
-        end = self.after.find("\n")
-        return self.after if end < 0 else self.after[:end]
+        return self.after.partition("\n")[0]
 
     @property
     def rest_is_closers(self) -> bool:
         """Whether only blanks and closing characters stand behind the cursor on its line."""
-        return all(letter in CLOSERS for letter in self.line_after.replace(" ", "").replace("\t", ""))
+        return all(letter in CLOSERS or letter in " \t" for letter in self.line_after)
 
     @property
     def on_blank_line(self) -> bool:
@@ -75,36 +96,35 @@ class Cursor:
         """Columns of leading blanks of the cursor's line."""
         return indent_of(self.line_before)
 
+    @cached_property
+    def lines_below(self) -> list[str]:
+        """The lines with something on them below the cursor's."""
+        return [line for line in self.after.split("\n")[1:] if line.strip()]
+
     @property
     def next_line(self) -> str:
         """The first line with something on it below the cursor's; empty where there is none."""
-        for line in self.after.split("\n")[1:]:
-            if line.strip():
-                return line
-        return ""
+        return self.lines_below[0] if self.lines_below else ""
 
-    @property
+    @cached_property
     def previous_line(self) -> str:
         """The first line with something on it above the cursor's; empty where there is none."""
-        for line in reversed(self.before.split("\n")[:-1]):
-            if line.strip():
-                return line
-        return ""
+        return next((line for line in reversed(self.before.split("\n")[:-1]) if line.strip()), "")
 
     @property
     def wants_block(self) -> bool:
-        """Whether more than the rest of a line makes sense here: on a blank line, or behind an opener."""
-        if self.line_after.strip() and not self.rest_is_closers:
+        """Whether more than the rest of the line makes sense here.
+
+        It does on a blank line, and right behind what opens a block or goes on in the next line (`if x:`, `foo(`), at
+        the line's end; where an editor already closed it, only between braces (`{▌}`, but not in a string). A
+        comment and anything else are about the line.
+        """
+        rest = self.line_after.strip()
+        if self.on_blank_line:
+            return self.rest_is_closers
+        if self.line_before.lstrip().startswith(_COMMENTS):
             return False
-        return self.on_blank_line or self.line_before.rstrip().endswith(_OPENERS)
-
-
-def unclosed(text: str) -> list[str]:
-    """Return the closing brackets that `text` still owes, innermost first; brackets in quotes count too."""
-    owed: list[str] = []
-    for letter in text:
-        if letter in _PAIRS:
-            owed.append(_PAIRS[letter])
-        elif owed and letter == owed[-1]:
-            owed.pop()
-    return owed[::-1]
+        if rest:
+            between = self.line_before.endswith("{") and rest.startswith("}")
+            return between and self.rest_is_closers and not any(quote in rest for quote in QUOTES)
+        return _OPENS_BLOCK.search(self.line_before) is not None

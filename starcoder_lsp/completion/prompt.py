@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 from starcoder_lsp.completion.cursor import CLOSERS
-from starcoder_lsp.completion.window import Anchor, Chunks, Window, prefix_window, suffix_window
+from starcoder_lsp.completion.window import Anchor, Chunks, Window, encoded, prefix_window, suffix_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,11 @@ LayoutChoice = Literal["auto", "spm", "psm"]
 
 _CONTROLS = 8
 """Room kept for control tokens: the most that any layout takes."""
-_MIN_BUDGET = 24
+_LEAST_ROOM = 16
 _SUFFIX_SHARE = 4
-"""A quarter of what the window has goes behind the cursor; what it does not need goes to the front."""
+"""A quarter of what the window has goes behind the cursor."""
+_MOST_CLOSERS = 8
+"""More closing characters than this behind a cursor were not put there by an editor."""
 
 
 @frozen
@@ -75,9 +77,10 @@ def candidates(  # noqa: PLR0913 - what a prompt is made of
 ) -> list[Prompt]:
     """Return the prompts that may be asked at this place, the preferred first; each has at most `budget` tokens.
 
-    With `skip_closers`, a variant is added whose suffix begins behind the closing characters that stand alone behind the cursor
-    on its line: an editor that closes brackets by itself changes the suffix with every bracket typed, and the front of
-    an SPM prompt with it; the variant's front stays, and the model writes the closers itself (refining drops them).
+    With `skip_closers`, a variant is added whose suffix begins behind the closing characters that stand alone behind
+    the cursor on its line: an editor that closes brackets by itself changes the suffix with every bracket typed, and
+    the front of an SPM prompt with it; the variant's front stays, and the model writes the closers itself (refining
+    drops them).
 
     Raises:
         ValueError: `budget` is too small for any prompt (24 tokens).
@@ -85,20 +88,22 @@ def candidates(  # noqa: PLR0913 - what a prompt is made of
     context = context or Context()
     path = _path_ids(place, tokens, context, chunks)
     room = budget - len(context.ids) - len(path) - _CONTROLS
-    if room < _MIN_BUDGET - _CONTROLS:
+    if room < _LEAST_ROOM:
         context, path = Context(), ()
         room = budget - _CONTROLS
-    if room < _MIN_BUDGET - _CONTROLS:
+    if room < _LEAST_ROOM:
         raise ValueError(f"A budget of {budget} tokens is too small for a prompt.")
-    suffix = suffix_window(place.text, place.offset, room // _SUFFIX_SHARE, chunks)
-    # The prefix budget does not depend on the suffix found, or the anchor would move when the suffix changes.
-    prefix = prefix_window(place.text, place.offset, room - room // _SUFFIX_SHARE, anchor, chunks)
+    # The prefix's share does not depend on the suffix found, or the anchor would move when the suffix changes.
+    behind = room // _SUFFIX_SHARE
+    prefix = prefix_window(place.text, place.offset, room - behind, anchor, chunks)
+    suffix = suffix_window(place.text, place.offset, behind, chunks)
+    frame = _Frame.of(tokens, context, path, chunks)
     layouts = [one for one in _preference(layout) if one in tokens.family.layouts] or list(tokens.family.layouts[:1])
-    found = [_assemble(one, context, path, prefix, suffix, tokens, chunks) for one in layouts]
+    found = [Prompt(frame.around(prefix, suffix, one), one, prefix, suffix) for one in layouts]
     skipped = closers_behind(place.text, place.offset) if skip_closers and "spm" in layouts else ""
     if skipped:
-        behind = suffix_window(place.text, place.offset + len(skipped), room // _SUFFIX_SHARE, chunks)
-        found.append(_assemble("spm", context, path, prefix, behind, tokens, chunks, skipped))
+        suffix = suffix_window(place.text, place.offset + len(skipped), behind, chunks)
+        found.append(Prompt(frame.around(prefix, suffix, "spm"), "spm", prefix, suffix, skipped))
     return found
 
 
@@ -109,35 +114,34 @@ def _preference(layout: LayoutChoice) -> Sequence[Layout]:
 def closers_behind(text: str, offset: int) -> str:
     """Return the closing characters behind `offset` if nothing else stands there up to the line's end."""
     end = text.find("\n", offset)
-    rest = text[offset : end if end >= 0 else len(text)]
-    stripped = rest.rstrip(" \t")
-    return stripped if stripped and len(stripped) <= _CONTROLS and all(one in CLOSERS for one in stripped) else ""
+    rest = text[offset : end if end >= 0 else len(text)].rstrip(" \t")
+    return rest if len(rest) <= _MOST_CLOSERS and all(one in CLOSERS for one in rest) else ""
 
 
 def _path_ids(place: Place, tokens: FimTokens, context: Context, chunks: Chunks) -> tuple[int, ...]:
     if not context.names_path or not place.path:
         return ()
-    return tuple(token for _piece, ids in chunks(place.path + tokens.family.after_path) for token in ids)
+    return encoded(place.path + tokens.family.after_path, chunks)
 
 
-def _assemble(  # noqa: PLR0913 - the parts of a prompt
-    layout: Layout,
-    context: Context,
-    path: Sequence[int],
-    prefix: Window,
-    suffix: Window,
-    tokens: FimTokens,
-    chunks: Chunks,
-    skipped: str = "",
-) -> Prompt:
-    head = [] if tokens.bos is None else [tokens.bos]
-    inner_context = list(context.ids) if context.inside_prefix else []
-    head += [] if context.inside_prefix else context.ids
-    space = [one for _piece, ids in chunks(tokens.family.before_prefix) for one in ids] if tokens.family.before_prefix else []
-    inside = tokens.family.path_inside_prefix
-    outer, inner = ([], [*path, *inner_context]) if inside else (list(path), inner_context)
-    if layout == "psm":
-        body = [tokens.prefix, *inner, *space, *prefix.ids, tokens.suffix, *suffix.ids, tokens.middle]
-    else:
-        body = [tokens.prefix, tokens.suffix, *suffix.ids, tokens.middle, *inner, *space, *prefix.ids]
-    return Prompt(head + outer + body, layout, prefix, suffix, skipped)
+@frozen
+class _Frame:
+    """What stands around the windows: control tokens, context, path."""
+
+    tokens: FimTokens
+    head: tuple[int, ...]
+    before_prefix: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokens: FimTokens, context: Context, path: tuple[int, ...], chunks: Chunks) -> _Frame:
+        bos = () if tokens.bos is None else (tokens.bos,)
+        outer, inner = ((), context.ids) if context.inside_prefix else (context.ids, ())
+        outer, inner = (outer, path + inner) if tokens.family.path_inside_prefix else (outer + path, inner)
+        space = encoded(tokens.family.before_prefix, chunks) if tokens.family.before_prefix else ()
+        return cls(tokens, bos + outer, inner + space)
+
+    def around(self, prefix: Window, suffix: Window, layout: Layout) -> list[int]:
+        tokens, before, after = self.tokens, self.before_prefix + prefix.ids, suffix.ids
+        if layout == "psm":
+            return [*self.head, tokens.prefix, *before, tokens.suffix, *after, tokens.middle]
+        return [*self.head, tokens.prefix, tokens.suffix, *after, tokens.middle, *before]

@@ -1,20 +1,25 @@
 """From what the model wrote to what is shown: small pure filters `(text, cursor) -> text`.
 
-Each filter only removes: the result is a substring of its input that starts where the input starts, so nothing is
-invented. An empty result means that there is nothing worth showing. `refine` applies them until nothing changes, so
-refining twice is refining once.
+Each filter only cuts the end off: the result is a prefix of its input, so nothing is invented. An empty one means that
+there is nothing worth showing. `refine` applies them until nothing changes, so refining twice is refining once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from starcoder_lsp.completion.cursor import CLOSERS, Cursor, unclosed
+from starcoder_lsp.completion.cursor import Cursor, indent_of
+from starcoder_lsp.completion.fim import CONTROL_SPELLINGS
+from starcoder_lsp.completion.repetition import loop, stutter
+from starcoder_lsp.completion.rest import cut_repeated_rest
 
 Filter = Callable[[str, Cursor], str]
 
-_MIN_OVERLAP = 3
-_LOOP_LINES = 3
+_EVIDENCE = 3
+"""A repeated line shorter than this (`}`, `],`) is no evidence."""
+_CLOSING = ")]};, \t"
+_UNMISTAKABLE = tuple(one for one in CONTROL_SPELLINGS if not one.strip("</>").isalpha())
+"""Spellings of control tokens that are no HTML tags or placeholders (`</s>` and `<filename>` are)."""
 
 
 def drop_blank(text: str, _cursor: Cursor) -> str:
@@ -22,9 +27,19 @@ def drop_blank(text: str, _cursor: Cursor) -> str:
     return text if text.strip() else ""
 
 
-def trim_end(text: str, _cursor: Cursor) -> str:
-    """Trailing blanks and line ends are not shown: the user's next key would meet them."""
-    return text.rstrip()
+def trim_end(text: str, cursor: Cursor) -> str:
+    """Trailing blanks and line ends are not shown: the user's next key would meet them.
+
+    Two of them are wanted: the line end that puts a bracket behind the cursor on a line of its own (`{▌}`), and the
+    blank in front of a word (`import ▌as np`).
+    """
+    trimmed, rest = text.rstrip(), cursor.line_after
+    *above, last = text.split("\n")
+    if above and rest.lstrip().startswith((")", "]", "}")) and cursor.rest_is_closers:
+        own_line = not last.strip() and indent_of(last) == cursor.indent and above[-1].strip()
+        return text if own_line else trimmed
+    wants_blank = not cursor.rest_is_closers and not rest[0].isspace() and text.startswith(" ", len(trimmed))
+    return text[: len(trimmed) + 1] if wants_blank else trimmed
 
 
 def cut_unprintable(text: str, _cursor: Cursor) -> str:
@@ -35,106 +50,75 @@ def cut_unprintable(text: str, _cursor: Cursor) -> str:
     return text
 
 
-def cut_repeated_rest(text: str, cursor: Cursor) -> str:
-    """`foo(▌)` must not become `foo(x))`: cut what the rest of the line already says.
-
-    Where brackets that the suggestion did not open stand at its end and behind the cursor, they are the file's. Where
-    the first line ends with the rest of the line (at least three characters), the rest is the file's.
-    """
-    rest = cursor.line_after.strip()
-    if not rest or not text:
+def cut_control_spelling(text: str, cursor: Cursor) -> str:
+    """Cut at a control token that the model spelled out, unless the file around it is about such tokens."""
+    if "<" not in text:
         return text
-    first, newline, below = text.partition("\n")
-    shown = first.rstrip()
-    if len(rest) >= _MIN_OVERLAP and rest in shown:
-        return shown[: shown.index(rest)]
-    for size in range(min(len(rest), len(shown)), 0, -1):
-        if shown.endswith(rest[:size]) and _is_files(shown[: len(shown) - size], rest[:size], cursor):
-            return shown[: len(shown) - size]
-    if newline and not cursor.rest_is_closers:
-        return first
-    return text if newline else _cut_closed_twice(first, rest)
-
-
-def _is_files(kept: str, overlap: str, cursor: Cursor) -> bool:
-    """Whether `overlap` at the end of a suggestion belongs to the file's rest of the line, not to `kept`."""
-    if not all(letter in CLOSERS for letter in overlap):
-        return len(overlap) >= _MIN_OVERLAP
-    brackets = [letter for letter in overlap if letter in ")]}"]
-    owed_here = unclosed(kept)
-    if brackets:
-        return owed_here[: len(brackets)] != brackets
-    quotes = overlap[0]
-    if quotes in "\"'`":
-        return (cursor.line_before + kept).count(quotes) % 2 == 1
-    return True
-
-
-def _cut_closed_twice(line: str, rest: str) -> str:
-    """Cut from the first closing bracket that nothing in the line opened and that stands behind the cursor."""
-    owed: list[str] = []
-    pairs = {"(": ")", "[": "]", "{": "}"}
-    for index, letter in enumerate(line):
-        if letter in pairs:
-            owed.append(pairs[letter])
-        elif letter in ")]}":
-            if owed and owed[-1] == letter:
-                owed.pop()
-            elif not owed and rest.startswith(letter):
-                return line[:index]
-    return line
+    found = [at for one in _UNMISTAKABLE if (at := text.find(one)) >= 0 and one not in cursor.before + cursor.after]
+    return text[: min(found)] if found else text
 
 
 def cut_repeated_suffix(text: str, cursor: Cursor) -> str:
-    """Cut from the first line that says what the next line of the file says."""
-    following = cursor.next_line.strip()
-    if len(following) < _MIN_OVERLAP:
+    """Cut from the first line that says what the next line of the file says, at the same indentation.
+
+    Short lines (brackets) are cut only where all that follows in the suggestion follows in the file.
+    """
+    if not cursor.lines_below:
         return text
-    lines = text.split("\n")
+    lines = _lines(text, cursor)
     for index, line in enumerate(lines):
-        content = (cursor.line_before + line if index == 0 else line).strip()
-        if content == following:
-            return "\n".join(lines[:index])
+        if not line.strip():
+            continue
+        telling = len(line.strip()) >= _EVIDENCE and line.rstrip() == cursor.next_line.rstrip()
+        if telling or _says_the_same(lines[index:], cursor.lines_below):
+            return "\n".join(text.split("\n")[:index])
     return text
+
+
+def _says_the_same(lines: Sequence[str], below: Sequence[str]) -> bool:
+    *others, last = [line.rstrip() for line in lines if line.strip()]
+    if len(others) >= len(below) or others != [line.rstrip() for line in below[: len(others)]]:
+        return False
+    theirs = below[len(others)].rstrip()
+    # Brackets may differ in what follows them: `})` and `});`.
+    return last == theirs or (
+        not (last + theirs).strip(_CLOSING) and last.startswith(theirs) != theirs.startswith(last)
+    )
 
 
 def drop_repeated_line(text: str, cursor: Cursor) -> str:
-    """A suggestion that writes the line above once more is no help."""
-    first = (cursor.line_before + text.split("\n", 1)[0]).strip()
-    if len(first) >= _MIN_OVERLAP and "\n" not in text and first == cursor.previous_line.strip():
-        return ""
-    return text
+    """A suggestion that only writes the line above once more is no help."""
+    line = cursor.line_before + text
+    repeats = line.rstrip() == cursor.previous_line.rstrip() and not cursor.line_after.strip()
+    return "" if repeats and len(line.strip()) >= _EVIDENCE else text
 
 
-def cut_loops(text: str, _cursor: Cursor) -> str:
-    """Keep a line that repeats itself without end only once."""
-    lines = text.split("\n")
-    for index in range(len(lines) - _LOOP_LINES + 1):
-        line = lines[index].strip()
-        if len(line) >= _MIN_OVERLAP and all(
-            lines[index + step].strip() == line for step in range(1, _LOOP_LINES)
-        ):
-            return "\n".join(lines[: index + 1])
+def cut_loops(text: str, cursor: Cursor) -> str:
+    """Keep only once the lines that repeat themselves without end."""
+    lines = _lines(text, cursor)
+    for end in range(1, len(lines) + 1):
+        keep = loop(lines[:end])
+        if keep is not None:
+            return "\n".join(text.split("\n")[:keep])
     return text
 
 
 def cut_stutter(text: str, _cursor: Cursor) -> str:
-    """Keep once what a line says over and over (`a, a, a, a,`): a unit of up to 24 characters, four times or more."""
-    first, newline, below = text.partition("\n")
-    for size in range(1, 25):
-        unit = first[-size:]
-        if len(unit) < size or not unit.strip() or (len(set(unit)) == 1 and unit[0] in "-=#*_/. "):
-            continue
-        count, at = 0, len(first)
-        while at >= size and first[at - size : at] == unit:
-            count, at = count + 1, at - size
-        if count >= 4 and count * size >= 8:  # noqa: PLR2004 - see the docstring; short runs such as `....` are code
-            return first[: at + size]
-    return first + newline + below
+    """Keep once what the last line says over and over (`a, a, a, a, …`)."""
+    start = text.rfind("\n") + 1
+    end = stutter(text[start:])
+    return text if end is None else text[: start + end]
+
+
+def _lines(text: str, cursor: Cursor) -> list[str]:
+    """Return the lines as they will stand in the file."""
+    first, *others = text.split("\n")
+    return [cursor.line_before + first, *others]
 
 
 FILTERS: tuple[Filter, ...] = (
     cut_unprintable,
+    cut_control_spelling,
     cut_loops,
     cut_stutter,
     cut_repeated_suffix,
@@ -163,7 +147,7 @@ def adapt(text: str, *, line_end: str) -> str:
 
 def line_end_of(text: str) -> str:
     """Return the line end that a file uses: that of its first line; a newline where there is none."""
-    at = text.find("\n")
-    if at > 0 and text[at - 1] == "\r":
-        return "\r\n"
-    return "\r" if at < 0 and "\r" in text else "\n"
+    feed, carriage = text.find("\n"), text.find("\r")
+    if carriage < 0 or 0 <= feed < carriage:
+        return "\n"
+    return "\r\n" if feed == carriage + 1 else "\r"

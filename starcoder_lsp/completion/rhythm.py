@@ -27,10 +27,9 @@ class Rhythm:
     def wait_ms(self, now_ms: float, answer_ms: float, *, least: float, most: float) -> float:
         """Return how long to wait from now, in ms, between 0 and `most`.
 
-        A model that answers within the gap between two keys can be asked at once: its work is done before the next key
-        makes it worthless. For a slower one, wait until the next key would have come. The time since the last key
-        counts as waited.
+        As long as an answer would take: then at most as much work is done in vain as time was spent waiting. But not
+        longer than until the next key would have come. The time since the last key counts as waited.
         """
-        wanted = max(least, min(most, min(self.interval_ms * _SLACK, answer_ms)))
+        wanted = max(least, min(most, answer_ms, self.interval_ms * _SLACK))
         waited = now_ms - self._last_ms if self._last_ms is not None else wanted
         return max(0.0, min(most, wanted - waited))

@@ -1,22 +1,30 @@
 """When a generation has said enough. Fed with the text so far; pure, so that a test is a string and an expectation.
 
-A rule answers with the text to keep, or None to go on. The first that answers ends the generation:
+The first of these ends it (end tokens are ids, and handled where ids are known):
 
-- a control token's text never appears (end tokens are ids, handled where ids are known);
 - where only the rest of a line makes sense, the line's end;
-- in a block, a line indented less than the block (the dedent), or a second blank line;
+- in a block, a line that is indented less (the dedent); the bracket that closes the block is taken along where the file
+  lacks it;
+- a blank line behind something, or too many lines;
 - a line that repeats the next line of the file;
-- the same line three times in a row.
+- a loop, of lines or within a line.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attrs import frozen
 
-from starcoder_lsp.completion.cursor import Cursor, indent_of
+from starcoder_lsp.completion.cursor import Cursor, indent_of, unclosed
+from starcoder_lsp.completion.repetition import loop, stutter
 
-_REPEATS = 3
-_SHORT = 3  # a repeated line shorter than this (`}`, `end`) is not evidence
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EVIDENCE = 3
+"""A repeated line shorter than this (`}`, `],`) is no evidence."""
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
 @frozen
@@ -36,55 +44,53 @@ class StopRules:
     def check(self, text: str) -> str | None:
         """Return what to keep of `text` if the generation should end, else None.
 
-        Only whole lines (followed by a newline) are judged by the rules about lines: an unfinished one may still
-        become anything. A dedent shows with the first character of its line.
+        Of an unfinished line only the indentation is judged, which shows with its first visible character, and
+        whether it stutters.
         """
-        if "\n" not in text:
-            return None
-        lines = text.split("\n")
-        if not self.multiline:
-            return self._first_line(lines)
+        written = text.split("\n")
+        lines = [self.cursor.line_before + written[0], *written[1:]]
         for count in range(1, len(lines)):
-            kept = "\n".join(lines[:count])
-            if self._ends_before(lines, count):
-                return kept
-        return None
+            keep = self._keep(lines, written, count)
+            if keep is not None:
+                return "\n".join(written[:keep])
+        end = stutter(written[-1])
+        return None if end is None else text[: len(text) - len(written[-1]) + end]
 
-    def _first_line(self, lines: list[str]) -> str | None:
-        # A first newline in front of anything else is not yet a line's end: the model may open a block with it.
-        return lines[0]
+    def _keep(self, lines: Sequence[str], written: Sequence[str], count: int) -> int | None:
+        """Return how many lines to keep if `lines[count]`, which may be unfinished if it is the last, ends the text."""
+        line, whole = lines[count], count < len(lines) - 1
+        if self._repeats_file(lines[count - 1]):
+            return count - 1
+        if count >= self.max_lines or (not self.multiline and lines[count - 1].strip()):
+            return count
+        if not line.strip():  # in front of the first line of a block a blank one may stand
+            return count if whole and any(one.strip() for one in written[:count]) else None
+        if self._ends_block(lines[:count], line):
+            return count
+        return loop(lines[: count + 1]) if whole else None
 
-    def _ends_before(self, lines: list[str], count: int) -> bool:
-        """Whether the block ends in front of `lines[count]`, which may be unfinished if it is the last."""
-        line = lines[count]
-        whole = count < len(lines) - 1
-        if count >= self.max_lines:
-            return True
-        if not line.strip():
-            # One blank line ends a block that has begun; in front of its first line it may stand.
-            return whole and any(earlier.strip() for earlier in lines[:count])
-        return self._dedents(lines, count) or (whole and (self._repeats_suffix(line) or _loops(lines, count)))
+    def _repeats_file(self, line: str) -> bool:
+        return len(line.strip()) >= _EVIDENCE and line.rstrip() == self.cursor.next_line.rstrip()
 
-    def _dedents(self, lines: list[str], count: int) -> bool:
-        line = lines[count]
-        begun = self.cursor.line_before + lines[0]
-        floor = indent_of(begun) if begun.strip() else self.cursor.indent
-        indent = indent_of(line)
-        if not self.cursor.on_blank_line and lines[0].strip() == "" and count == 1:
-            return indent < floor
-        if self.cursor.on_blank_line:
-            return indent < floor
-        # Behind an opened line its body is deeper; the line that closes it stands as deep as the line itself.
-        closes = line.lstrip()[:1] in ")]}" and indent == floor
-        return indent < floor or (indent == floor and not closes)
+    def _ends_block(self, above: Sequence[str], line: str) -> bool:
+        """Whether `line`, which is not blank, is not part of the block that the lines above it belong to."""
+        indent, closes = indent_of(line), line.lstrip().startswith(_CLOSING)
+        if not self.cursor.on_blank_line:
+            # The block is what stands deeper than the cursor's line; a bracket opened there may be closed at its depth.
+            floor = self.cursor.indent
+            return indent < floor or (indent == floor and not (closes and unclosed("\n".join(above))))
+        floor = next((indent_of(one) for one in above if one.strip()), self.cursor.indent)
+        if any(one.strip() and indent_of(one) < floor for one in above):
+            return True  # the bracket that closes the block was taken along
+        if indent >= floor:
+            return False
+        only_closes = closes and not line.strip(" \t)]};,")
+        return not (only_closes and self._owes_closer(floor, indent))
 
-    def _repeats_suffix(self, line: str) -> bool:
-        following = self.cursor.next_line.strip()
-        return len(following) >= _SHORT and line.strip() == following
-
-
-def _loops(lines: list[str], count: int) -> bool:
-    line = lines[count].strip()
-    if len(line) < _SHORT or count + 1 < _REPEATS:
-        return False
-    return all(lines[count - back].strip() == line for back in range(1, _REPEATS))
+    def _owes_closer(self, floor: int, indent: int) -> bool:
+        """Whether the file opens the cursor's block with a bracket on a line at `indent` and does not close it."""
+        outside = (one for one in reversed(self.cursor.before.split("\n")) if one.strip() and indent_of(one) < floor)
+        opener, below = next(outside, ""), self.cursor.next_line
+        if not opener.rstrip().endswith(_OPENING) or indent_of(opener) != indent:
+            return False
+        return indent_of(below) < indent or (indent_of(below) == indent and not below.lstrip().startswith(_CLOSING))
