@@ -89,7 +89,7 @@ def fit(container: Container, *, wanted: int, available: int) -> Fit:
     if context < wanted:
         reason = (
             f"context cut from {wanted:,} to {context:,} tokens: ctransformers' float32 cache takes"
-            f" {shape.cache_bytes_per_token / 2**20:.2f} MB a token, and {human(available)} are free"
+            f" {shape.cache_bytes_per_token / 1e6:.2f} MB a token, and {human(available)} are free"
         )
     _try_reservation(container, available)
     return Fit(context, bytes_needed(container, context), reason)

@@ -9,7 +9,8 @@ GGML container. What changes on the way:
 - Position embeddings become float32.
 
 The file appears under its name only when it is complete, so a crash leaves none that is half. Two processes that want
-the same file: one repacks, the other waits. Weights pass through a few rows at a time: memory stays under 300 MB.
+the same file: one repacks, the other waits. Weights pass through a few rows at a time: 98 MB of memory for a
+1B model (measured), besides the mapped source.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def repacked_path(header: GGUFHeader, folder: Path | None = None) -> Path:
 def repack(header: GGUFHeader, *, progress: Progress | None = None, folder: Path | None = None) -> Path:
     """Return the path of the repacked copy, made now unless it is there already.
 
-    A 1B model takes some 20 s. Older copies of the same file are removed.
+    A 1B model takes some 5 s, 25 s if it is requantised. Older copies of the same file are removed.
 
     Raises:
         ModelUnsupported: another architecture, or a shape that the library does not know.

@@ -130,7 +130,7 @@ def test_context_is_cut_to_the_memory_there_is(tmp_path: Path) -> None:
     assert 256 <= cut.context < 8192
     assert cut.bytes == bytes_needed(small, cut.context) <= 0.8 * 3 * GIB
     assert "from 8,192" in cut.reason
-    assert "0.38 MB a token" in cut.reason
+    assert "0.39 MB a token" in cut.reason
     assert fit(small, wanted=100, available=3 * GIB).context == 100
     assert fit(small, wanted=100_000, available=16 * GIB).context == 8192
 
