@@ -8,7 +8,7 @@ from gguf.constants import TokenType
 from benchmarks.vocabulary import builtin_vocabulary
 from starcoder_lsp.engine.ggml_vocabulary import rebuild, token_bytes, token_text
 from starcoder_lsp.engine.gguf import read_header
-from tests.support.vocabularies import real_vocabularies
+from tests.support.vocabularies import real_vocabulary
 
 
 @pytest.mark.parametrize("architecture", ["starcoder", "starcoder2"])
@@ -29,7 +29,7 @@ def test_the_rebuilt_vocabulary_is_the_one_it_came_from(architecture: str) -> No
 @pytest.mark.parametrize("name", ["refact", "starcoder"])
 def test_the_real_vocabularies_of_starcoder_and_starcoder2(name: str) -> None:
     """`refact` has StarCoder's vocabulary: 49,152 tokens and 48,891 merges, behind which it is padded."""
-    original = read_header(real_vocabularies()[name], vocabulary_only=True).vocabulary()
+    original = read_header(real_vocabulary(name), vocabulary_only=True).vocabulary()
     table = list(zip(original.tokens, original.types, strict=True))[:49152]
     raw = [token_bytes(text) if kind == TokenType.NORMAL else text.encode() for text, kind in table]
     rebuilt = rebuild(raw)
