@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+
+from starcoder_lsp.completion.cache import Made, SuggestionCache
+from tests.support.places import split
+
+
+def made(marked: str, insert: str, conditions: object = None, *, complete: bool = True) -> Made:
+    text, offset = split(marked)
+    return Made(conditions, text, offset, insert, complete=complete)
+
+
+def found(cache: SuggestionCache, marked: str, conditions: object = None) -> str | None:
+    hit = cache.find(conditions, *split(marked))
+    return hit.rest if hit else None
+
+
+@pytest.fixture
+def cache() -> SuggestionCache:
+    cache = SuggestionCache()
+    cache.put(made("x\nfoo(▌)\ny", "bar, baz"))
+    return cache
+
+
+@pytest.mark.parametrize(
+    ("marked", "rest"),
+    [
+        ("x\nfoo(▌)\ny", "bar, baz"),
+        ("x\nfoo(b▌)\ny", "ar, baz"),
+        ("x\nfoo(bar, ba▌)\ny", "z"),
+        ("x\nfoo(bar, baz▌)\ny", None),  # typed to its end: time for a new one
+        ("x\nfoo(bx▌)\ny", None),
+        ("x\nfoo(a▌)\ny", None),
+        ("x\nfoo▌()\ny", None),
+        ("x\nfoo(▌)\nz", None),  # behind the cursor
+        ("x\nfoo(▌)\ny\n", None),
+        ("x\nfoo(▌\ny", None),
+        ("z\nfoo(▌)\ny", None),  # in front of it
+        ("xx\nfoo(▌)\ny", None),
+        ("x\nfoo(b▌)\nyb", None),
+    ],
+)
+def test_a_suggestion_holds_while_it_is_typed(cache: SuggestionCache, marked: str, rest: str | None) -> None:
+    assert found(cache, marked) == rest
+
+
+def test_a_backspace_brings_it_back(cache: SuggestionCache) -> None:
+    cache.put(made("x\nfoo(bax▌)\ny", "yz"))
+    assert found(cache, "x\nfoo(ba▌)\ny") == "r, baz"
+
+
+def test_other_conditions_are_another_place(cache: SuggestionCache) -> None:
+    assert found(cache, "x\nfoo(▌)\ny", "other") is None
+
+
+def test_nothing_to_say_is_remembered_for_its_place_only() -> None:
+    cache = SuggestionCache()
+    cache.put(made("foo(▌)", ""))
+    assert found(cache, "foo(▌)") == ""
+    assert found(cache, "foo(x▌)") is None
+
+
+def test_the_newest_wins(cache: SuggestionCache) -> None:
+    cache.put(made("x\nfoo(▌)\ny", "qux"))
+    assert found(cache, "x\nfoo(▌)\ny") == "qux"
+    cache.put(made("x\nfoo(q▌)\ny", "uuz"))
+    assert found(cache, "x\nfoo(q▌)\ny") == "uuz"
+
+
+def test_what_was_not_finished_can_be_forgotten(cache: SuggestionCache) -> None:
+    cache.put(made("▌a", "b", complete=False))
+    assert found(cache, "▌a") == "b"
+    cache.drop_incomplete()
+    assert found(cache, "▌a") is None
+    assert found(cache, "x\nfoo(▌)\ny") == "bar, baz"
+
+
+def test_it_can_be_emptied(cache: SuggestionCache) -> None:
+    cache.clear()
+    assert found(cache, "x\nfoo(▌)\ny") is None
+
+
+def test_the_oldest_goes_first() -> None:
+    cache = SuggestionCache(size=2)
+    for letter in "abc":
+        cache.put(made(f"{letter}▌", letter))
+        cache.put(made("same▌", letter))
+    assert [found(cache, f"{letter}▌") for letter in "abc"] == [None, None, "c"]
+    assert found(cache, "same▌") == "c"
+
+
+def test_long_texts_are_not_kept_alive_by_the_dozen() -> None:
+    cache = SuggestionCache(size=32, max_chars=1000)
+    texts = ["x" * (290 + number) for number in range(9)]
+    for text in texts:
+        cache.put(made(text + "▌", "y"))
+    assert [found(cache, text + "▌") for text in texts].count("y") == 3
+    cache.put(made("z" * 5000 + "▌", "y"))
+    assert found(cache, "z" * 5000 + "▌") == "y"
