@@ -242,7 +242,7 @@ def _halves(piece: str) -> tuple[str, str]:
 
 def windows_and_emoji(library: Library, typist: Typist) -> None:
     """Type in a file with CRLF line ends and characters outside the Basic Multilingual Plane."""
-    text = library.read("structlog/dev.py").replace("# MIT or Apache", "# 🙂🙂 naïve 日本語: MIT or Apache")
+    text = "# 🙂🙂 naïve 日本語\n" + library.read("structlog/dev.py")
     one = hole(
         text, "ConsoleRenderer._configure_columns" if "_configure_columns" in text else "plain_traceback", least=120
     )

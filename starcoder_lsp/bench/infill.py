@@ -32,7 +32,7 @@ _TRIMMED = 3
 
 @frozen
 class Local:
-    """The text around a cursor as llama.vim divides it: lines above, the line up to the cursor, the rest of it and below."""
+    """The text around a cursor, as llama.vim divides it: lines above, the line up to the cursor, the rest."""
 
     prefix: str
     middle: str

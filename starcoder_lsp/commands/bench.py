@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 _BENCHMARKS = {
     "keystrokes": "what a keystroke costs, beside llama.vim over /infill",
@@ -29,21 +25,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the benchmarks."""
     kinds = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK", required=True)
     for name, help_text in _BENCHMARKS.items():
-        module = _module(name)
-        if module is None:
-            continue
+        module = importlib.import_module(f"starcoder_lsp.bench.{name}")
         child = kinds.add_parser(
             name, help=help_text, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        (module.configure if hasattr(module, "configure") else module.add_parser)(child)
+        module.configure(child)
         child.set_defaults(run_benchmark=module.run)
-
-
-def _module(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(f"starcoder_lsp.bench.{name}")
-    except ModuleNotFoundError:
-        return None
 
 
 def run(arguments: argparse.Namespace) -> int:
