@@ -109,8 +109,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
 def _serve(arguments: argparse.Namespace) -> NoReturn:
     settings = settings_of(arguments)
     logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    # pygls logs every message body, and with it the user's text.
-    logging.getLogger("pygls").setLevel("DEBUG" if settings.log_level == "debug" else "ERROR")
+    # pygls logs every message body, and with it the user's text; its errors come to us, and are logged by us.
+    logging.getLogger("pygls").setLevel("DEBUG" if settings.log_level == "debug" else "CRITICAL")
     logging.getLogger("starcoder_lsp").setLevel(settings.log_level.upper())
     if sys.stdin.isatty() and not arguments.tcp:
         print("starcoder-lsp waits for an editor on stdin. To try it by hand: starcoder-lsp demo", file=sys.stderr)

@@ -16,4 +16,4 @@ def take_stdout() -> BinaryIO:
     private = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    return os.fdopen(private, "wb", buffering=0)
+    return os.fdopen(private, "wb")  # buffered: an unbuffered write may write a part only; pygls flushes each message

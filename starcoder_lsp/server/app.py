@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote
 
+from attrs import evolve
 from lsprotocol import types
 from lsprotocol.converters import get_converter
 
@@ -106,7 +107,10 @@ class App:
         self._spawn(self._reconfigure(section_of(params.settings)))
 
     async def _reconfigure(self, pushed: object) -> None:
+        before = self._configuration.settings.model
         settings = await self._configuration.pull(pushed)
+        if settings.model == before:  # what the user switched to stays until the setting changes
+            settings = evolve(settings, model=self.session.settings.model)
         logging.getLogger("starcoder_lsp").setLevel(settings.log_level.upper())
         self.session.configure(settings)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from starcoder_lsp.errors import ConfigError
+from starcoder_lsp.errors import ConfigError, ModelNotFound
 from starcoder_lsp.models.catalogue import available, resolve
 from starcoder_lsp.server.convert import ACCEPT, status_params
 
@@ -52,12 +52,15 @@ def _pause(*, on: bool) -> Command:
 
 
 def _models(session: Session, _arguments: Sequence[object]) -> list[dict[str, object]]:
-    current = resolve(session.settings.model)
+    try:
+        current = resolve(session.settings.model)
+    except ModelNotFound:
+        current = None
     models = [
         {"name": model.name, "path": str(model.path), "bytes": model.bytes, "current": model.path == current}
         for model in available()
     ]
-    if not any(model["current"] for model in models) and current.is_file():
+    if current is not None and not any(model["current"] for model in models) and current.is_file():
         size = current.stat().st_size
         models.append({"name": current.stem, "path": str(current), "bytes": size, "current": True})
     return models

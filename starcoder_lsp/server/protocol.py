@@ -3,7 +3,7 @@
 pygls reads and writes messages; what is changed here, and why:
 
 - a request with malformed parameters, one before `initialize` and one after `shutdown` get an error response (pygls
-  gives them none), and a message that is not JSON gets a response with id null;
+  gives them none), and a message that is not JSON, or no JSON-RPC, gets an error with id null;
 - a handler's exception becomes a sentence, its traceback goes to the log (pygls sends the traceback to the client);
 - nothing pops up: errors that nobody waits for go to the log;
 - documents are not kept twice: the session has the only copy, with a line index that counts lines as LSP does;
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cattrs import ClassValidationError
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BEFORE_INITIALIZE = (types.INITIALIZE, types.EXIT)
-
-
-class _Malformed:
-    """What stands for a message that was answered with an error while it was being read."""
-
-    jsonrpc = "malformed"
-
 
 class Protocol(LanguageServerProtocol):
     """LSP over any transport. See the module for what differs from pygls."""
@@ -44,42 +36,53 @@ class Protocol(LanguageServerProtocol):
     _server: StarcoderServer
 
     def structure_message(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - any LSP message
-        """Turn a decoded object into a message; answer it here if it cannot be one."""
-        if "jsonrpc" not in data:
-            return data
-        try:
-            return self._converter_structure(data)
-        except Exception as error:  # noqa: BLE001 - answered and logged
-            if "method" in data and "id" in data:
-                self._respond_error(data["id"], types.ErrorCodes.InvalidParams, _what_is_wrong(data["method"], error))
-            log.warning("A malformed message was ignored: %s", _what_is_wrong(str(data.get("method")), error))
-            return _Malformed()
+        """Leave a decoded object as it is: pygls calls this for every object inside a message, too."""
+        return data
 
-    def _converter_structure(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - any LSP message
+    def handle_message(self, message: Any) -> None:  # noqa: ANN401 - whatever JSON can say
+        """Handle a message if its form and its time are right, else answer it with the error that LSP names."""
+        wrong = _wrong_form(message) or self._wrong_time(message)
+        if wrong is not None:
+            identity = message.get("id") if isinstance(message, dict) else None
+            if not isinstance(message, dict) or {"id", "method"} <= message.keys():
+                self._respond_error(identity if _is_identity(identity) else None, *wrong)
+            log.info("A message was refused: %s", wrong[1])
+            return
+        structured = self._structured(message)
+        if structured is not None:
+            super().handle_message(structured)
+
+    def _wrong_time(self, message: dict[str, Any]) -> tuple[int, str] | None:
+        method = message.get("method")
+        if method is None or method == types.EXIT:
+            return None
+        if self._workspace is None:
+            early = (types.ErrorCodes.ServerNotInitialized, "The first request is initialize.")
+            return None if method == types.INITIALIZE else early
+        if self._shutdown:
+            return types.ErrorCodes.InvalidRequest, "The server was shut down."
+        if method == types.INITIALIZE:
+            return types.ErrorCodes.InvalidRequest, "The server is initialized already."
+        return None
+
+    def _structured(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - any LSP message
+        """Return the message that `data` is; None where it is none, which is answered here if an answer is owed."""
         method = data.get("method")
         kind = self.get_message_type(method) if isinstance(method, str) else None
-        if kind is None:
-            return super().structure_message(data)
-        # pygls would log the whole message, with the user's text in it, before raising its own error.
-        return self._converter.structure(data, kind)
-
-    def handle_message(self, message: Any) -> None:  # noqa: ANN401 - any LSP message
-        """Handle a message if its time is right, else answer it with the error that LSP names for this."""
-        if isinstance(message, _Malformed):
-            return
-        method, identity = getattr(message, "method", None), getattr(message, "id", None)
-        if method is not None and self._workspace is None and method not in _BEFORE_INITIALIZE:
-            if identity is not None:
-                self._respond_error(identity, types.ErrorCodes.ServerNotInitialized, "The first request is initialize.")
-            return
-        if method is not None and self._shutdown and method != types.EXIT:
-            if identity is not None:
-                self._respond_error(identity, types.ErrorCodes.InvalidRequest, "The server was shut down.")
-            return
-        if method == types.INITIALIZE and self._workspace is not None:
-            self._respond_error(identity, types.ErrorCodes.InvalidRequest, "The server is initialized already.")
-            return
-        super().handle_message(message)
+        try:
+            if kind is None:
+                return super().structure_message(data)
+            # pygls would log the whole message, with the user's text in it, before raising its own error.
+            structured = self._converter.structure(data, kind)
+        except Exception as error:  # noqa: BLE001 - answered and logged
+            if "method" in data and "id" in data:
+                self._respond_error(data["id"], types.ErrorCodes.InvalidParams, _what_is_wrong(str(method), error))
+            log.warning("A malformed message was ignored: %s", _what_is_wrong(str(method), error))
+            return None
+        if "id" in data and not hasattr(structured, "id") and method != types.EXIT:
+            self._respond_error(data["id"], types.ErrorCodes.InvalidRequest, f"{method} is a notification: without id.")
+            return None
+        return structured
 
     def _send_handler_result(self, future: Any, *, msg_id: str | int) -> None:  # noqa: ANN401 - pygls' own type
         """Answer a request with its handler's result, or with a sentence on why there is none."""
@@ -112,12 +115,12 @@ class Protocol(LanguageServerProtocol):
     def _respond_error(self, identity: str | int | None, code: int, message: str) -> None:
         self._request_futures.pop(identity, None)  # type: ignore[arg-type]  # null answers what has no id
         self._result_types.pop(identity, None)  # type: ignore[arg-type]
-        self._send_response(identity, error=types.ResponseError(code=code, message=message))  # type: ignore[arg-type]
+        # As a plain object: the converter would leave out an id that is null.
+        self._send_data({"jsonrpc": self.VERSION, "id": identity, "error": {"code": int(code), "message": message}})
 
-    def answer_unreadable(self, error: Exception) -> None:
+    def answer_unreadable(self) -> None:
         """Answer a message that is not JSON (JSON-RPC 2.0, section 5: id null)."""
-        if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
-            self._respond_error(None, types.ErrorCodes.ParseError, "The message is not valid JSON.")
+        self._respond_error(None, types.ErrorCodes.ParseError, "The message is not valid JSON.")
 
     # The session keeps the documents: pygls' own copies would only cost time.
 
@@ -167,9 +170,29 @@ class StarcoderServer(LanguageServer):
         self.end: Callable[[int], None] = lambda _status: None
 
     def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ANN401, ARG002 - pygls' own type
-        """Log; answer where an answer is owed; pop nothing up."""
-        log.error("A message could not be handled: %s", type(error).__name__, exc_info=error)
-        self.protocol.answer_unreadable(error)
+        """Log; answer where an answer is owed; pop nothing up. What the client did wrong needs no traceback."""
+        if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
+            log.warning("A message that is not JSON was refused.")
+            self.protocol.answer_unreadable()
+        elif isinstance(error, JsonRpcMethodNotFound):
+            log.info("A request was refused: %s", error.message)
+        else:
+            log.error("A message could not be handled: %s", type(error).__name__, exc_info=error)
+
+
+def _is_identity(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
+
+
+def _wrong_form(message: object) -> tuple[int, str] | None:
+    """Return the error for what is no JSON-RPC 2.0 message."""
+    if not isinstance(message, dict):
+        return types.ErrorCodes.InvalidRequest, "A message is a JSON object."
+    if message.get("jsonrpc") != "2.0":
+        return types.ErrorCodes.InvalidRequest, 'A message has "jsonrpc": "2.0".'
+    if "id" in message and not _is_identity(message["id"]):
+        return types.ErrorCodes.InvalidRequest, "An id is a string or a whole number."
+    return None
 
 
 def _what_is_wrong(method: str, error: Exception) -> str:
