@@ -66,7 +66,8 @@ const operations = {
     return { ghost: ghost(), lines: lines(), status: status() };
   }),
   watch: () => page.evaluate(sampleFrames),
-  watched: () => page.evaluate(() => {
+  watched: () => page.evaluate(async () => {
+    await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))); // the last change is drawn
     const watch = window.starcoderFrames;
     watch.on = false;
     window.removeEventListener('keydown', watch.onKey, true);
