@@ -1,8 +1,9 @@
 """The LSP4IJ template against LSP4IJ's own words.
 
-The rules come from its documentation (docs/UserDefinedLanguageServer.md, docs/UserDefinedLanguageServerTemplate.md), its
-readers (ServerTemplateJsonDeserializer; ExecTaskFactory, which cuts a command in one string at every blank, whatever the
-quotes say), its clientSettings.schema.json, and the templates that it ships (flat settings, `expandConfiguration`).
+The rules come from its documentation (docs/UserDefinedLanguageServer.md, docs/UserDefinedLanguageServerTemplate.md),
+its readers (ServerTemplateJsonDeserializer; ExecTaskFactory, which cuts a command in one string at every blank,
+whatever the quotes say), its clientSettings.schema.json, and the templates that it ships (flat settings,
+`expandConfiguration`).
 """
 
 from __future__ import annotations

@@ -291,13 +291,18 @@ def test_models_are_completed_picked_and_refused_with_a_sentence(open_neovim: Op
     )
 
 
-def test_a_killed_server_comes_back_and_suggests_again(open_neovim: Open) -> None:
+def test_a_server_killed_in_mid_request_comes_back_and_suggests_again(open_neovim: Open) -> None:
     neovim = open_neovim(CODE)
     neovim.wait_ready()
     neovim.type("Gore")
     neovim.wait_ghost()
-    neovim.type("t")
     (server,) = neovim.servers()
+    server.suspend()
+    neovim.type("t")
+    neovim.wait(
+        "the request is out",
+        "for _, it in pairs(vim.lsp.get_clients()[1].requests) do if it.method:find('inline') then return true end end",
+    )
     server.kill()
     poll("another server", lambda: any(it.pid != server.pid for it in neovim.servers()))
     neovim.wait("another client", "local it = vim.lsp.get_clients({ name = 'starcoder' })[1] return it and it.id > 1")
@@ -395,6 +400,7 @@ def test_on_a_real_screen(home: Home, open_neovim: Open) -> None:
     screen.press("Tab")
     screen.wait("the suggestion is in the text", lambda _: neovim.lines()[-1] != INDENT + "re")
     screen.press("Escape")
+    neovim.wait("normal mode", "return vim.api.nvim_get_mode().mode == 'n'")
     screen.type(":w")
     screen.press("Enter")
     poll("the file is saved", lambda: saved(home) == CODE + INDENT + "re" + ghost + "\n")

@@ -29,6 +29,7 @@ def test_a_suggestion_is_accepted_as_the_page_says(tmp_path: Path) -> None:
         # A request that came before the model was loaded has no answer: typing asks again.
         screen.wait("the menu", lambda text: "nano" in text, nudge=["BSpace", "e"])
         screen.press("C-n", "C-y", "Escape")
+        screen.wait("normal mode", lambda text: "-- INSERT --" not in text)
         screen.type(":w")
         screen.press("Enter")
         accepted(file, "re")

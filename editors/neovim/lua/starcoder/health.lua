@@ -87,7 +87,7 @@ local function check_clients()
   local clients = vim.lsp.get_clients({ name = 'starcoder' })
   if #clients > 0 then
     vim.iter(clients):each(check_client)
-  elseif vim.lsp.is_enabled('starcoder') then
+  elseif not vim.lsp.is_enabled or vim.lsp.is_enabled('starcoder') then -- 0.11 cannot tell
     health.warn('Enabled, but attached to no buffer', {
       'Open a file.',
       '`:checkhealth vim.lsp` and `:lua vim.cmd.edit(vim.lsp.log.get_filename())` say more.',

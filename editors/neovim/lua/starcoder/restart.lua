@@ -18,7 +18,7 @@ return function(code, signal)
   crashes[#crashes + 1] = now
   local why = signal ~= 0 and ('signal ' .. signal) or ('exit code ' .. code)
   vim.schedule(function()
-    if not vim.lsp.is_enabled('starcoder') then
+    if vim.lsp.is_enabled and not vim.lsp.is_enabled('starcoder') then
       return
     end
     if #crashes > LIMIT then
