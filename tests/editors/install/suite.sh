@@ -19,7 +19,9 @@ suite_config() {
     [ -f "$apt/ready" ] && return
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
     : > "$apt/state/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) $SUITE main" > "$apt/suite.list"
+    local uri
+    uri=$(mirror) || { echo "apt's sources on this machine name no Debian mirror" >&2; return 1; }
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $SUITE main" > "$apt/suite.list"
     cat > "$apt/apt.conf" <<CONF
 Dir::State "$apt/state"; Dir::State::status "$apt/state/status"; Dir::Cache "$apt/cache";
 Dir::Etc::sourcelist "$apt/suite.list"; Dir::Etc::sourceparts "/dev/null"; Dir::Etc::preferencesparts "/dev/null";

@@ -197,6 +197,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
     client.close()
 
 
+@pytest.mark.slow
 def test_the_template_s_command_answers_as_lsp4ij_asks(client: Client) -> None:
     capabilities = {
         "workspace": {"configuration": True},

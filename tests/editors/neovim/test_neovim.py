@@ -127,6 +127,20 @@ def test_a_suggestion_is_accepted_with_tab(home: Home, open_neovim: Open) -> Non
     poll("the server hears of both", lambda: {"starcoder.show", "starcoder.accept"} <= set(commands(home)))
 
 
+def test_as_a_package_it_needs_one_line(home: Home, open_neovim: Open) -> None:
+    packages = home.path / "data" / "nvim" / "site" / "pack" / "plugins" / "start"
+    packages.mkdir(parents=True)
+    (packages / "starcoder").symlink_to(REPOSITORY / "editors" / "neovim")
+    neovim = open_neovim(CODE, "require('starcoder').setup({ options = { minConfidence = -100 } })")
+    neovim.wait_ready()
+    neovim.type("Gore")
+    ghost = neovim.wait_ghost()
+    neovim.lua("return require('starcoder').accept()")
+    neovim.wait("the suggestion is in the text", "return vim.api.nvim_get_current_line() ~= '    re'")
+    neovim.save()
+    assert saved(home) == CODE + INDENT + "re" + ghost + "\n"
+
+
 def test_tab_stays_tab_where_nothing_is_suggested(home: Home, open_neovim: Open) -> None:
     neovim = open_neovim("", name="notes.txt")
     neovim.type("i<Tab>x")
