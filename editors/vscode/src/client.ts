@@ -81,5 +81,7 @@ const stopping = new WeakSet<LanguageClient>();
 /** Ends the server politely, and by force if it does not listen. */
 export async function stopClient(client: LanguageClient): Promise<void> {
   stopping.add(client);
-  await client.dispose(3000);
+  if (client.state !== State.StartFailed) {
+    await client.dispose(3000);
+  }
 }

@@ -16,6 +16,24 @@ export type Phase =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly message: string };
 
+const patienceMs = 60_000;
+
+/** A server that says nothing at all is ended: else nobody would ever hear of it. */
+async function startInTime(client: LanguageClient): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      client.serverProcess?.kill();
+      reject(new Error(`It did not answer within ${patienceMs / 1000} seconds.`));
+    }, patienceMs);
+  });
+  try {
+    await Promise.race([client.start(), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 export class Server {
   readonly #phaseChanged = new vscode.EventEmitter<Phase>();
   readonly onDidChangePhase = this.#phaseChanged.event;
@@ -87,7 +105,7 @@ export class Server {
       await this.#start();
     } catch (error) {
       this.log.error('The server did not start', error instanceof Error ? error : String(error));
-      this.#explain(error instanceof ServerPathError ? error.message : `The StarCoder server did not start. ${this.#serverLog.lastWords || String(error)}`);
+      this.#explain(error instanceof ServerPathError ? error.message : `The StarCoder server did not start. ${this.#serverLog.lastWords || (error instanceof Error ? error.message : String(error))}`);
     }
   }
 
@@ -116,7 +134,7 @@ export class Server {
       },
     });
     this.#client = client;
-    await client.start();
+    await startInTime(client);
     if (this.#phase.kind === 'starting') {
       this.#enter({ kind: 'running', status: undefined, executable });
     }

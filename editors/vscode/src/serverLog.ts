@@ -19,9 +19,9 @@ export class ServerLog {
     });
   }
 
-  /** What the server said last, for a message: a traceback ends with its cause. */
+  /** The server's last complaint, for a message: a traceback ends with its cause. */
   get lastWords(): string {
-    return this.#last.filter(line => line.trim() !== '').at(-1)?.trim() ?? '';
+    return this.#last.filter(line => line.trim() !== '' && !/\b(DEBUG|INFO)\b/.test(line)).at(-1)?.trim() ?? '';
   }
 
   forget(): void {
