@@ -1,0 +1,127 @@
+"""Suggestions by the model that ships, from the real server process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from lsprotocol import types
+
+from tests.support.code import long_text, place_of
+from tests.support.fakes import PATIENCE
+
+if TYPE_CHECKING:
+    from tests.support.editor import Editor
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SUM = "def total(values):\n    result = 0\n    for value in values:\n        result += ▌\n    return result\n"
+IMPORT = "import os\nimport ▌\n\n\ndef main():\n    print(os.getcwd())\n"
+CLASS = "class Point:\n    def __init__(self, x, y):\n        self.x = ▌\n        self.y = y\n"
+
+
+async def test_different_code_gives_different_suggestions(editor: Editor) -> None:
+    said = []
+    for marked in (SUM, IMPORT, CLASS):
+        text, line, column = place_of(marked)
+        said.append(await editor.suggestion(editor.open(text), line, column))
+    assert len(set(said)) == len(said)
+    assert all(text.strip() for text in said)
+
+
+async def test_the_same_code_gives_the_same_suggestion(editor: Editor) -> None:
+    text, line, column = place_of(SUM)
+    assert await editor.suggestion(editor.open(text), line, column) == await editor.suggestion(
+        editor.open(text), line, column
+    )
+
+
+async def test_an_item_says_where_and_what_to_report(editor: Editor) -> None:
+    text, line, column = place_of(CLASS)
+    [item] = await editor.items(editor.open(text), line, column)
+    here = types.Position(line, column)
+    assert item.range == types.Range(here, here)
+    assert item.command is not None
+    assert item.command.command == "starcoder.accept"
+    assert item.command.arguments is not None
+    [identity] = item.command.arguments
+    before = (await editor.stats())["events"]
+    assert await editor.command("starcoder.accept", identity) is None
+    assert (await editor.stats())["events"]["accept"] == before["accept"] + 1
+
+
+async def test_the_suggestion_goes_on_as_it_is_typed(editor: Editor) -> None:
+    text, line, column = place_of(SUM)
+    uri = editor.open(text)
+    whole = await editor.suggestion(uri, line, column)
+    before = await editor.stats()
+    at = text.index("+= ") + 3
+    editor.change(uri, 2, text[:at] + whole[:1] + text[at:])
+    if len(whole) > 1:
+        assert await editor.suggestion(uri, line, column + 1) == whole[1:]
+        after = await editor.stats()
+        assert after["fromMemory"] == before["fromMemory"] + 1
+        assert after["generatedTokens"] == before["generatedTokens"]
+
+
+async def test_a_change_is_seen_by_the_next_request(editor: Editor) -> None:
+    uri = editor.open("")
+    text, line, column = place_of(SUM)
+    editor.change(uri, 2, text)
+    first = await editor.suggestion(uri, line, column)
+    assert first == await editor.suggestion(editor.open(text), line, column)
+
+
+async def test_a_newer_request_supersedes_the_older(editor: Editor) -> None:
+    text = long_text(1, lines=100) + "def last():\n    return \n"
+    uri = editor.open(text)
+    lines = text.count("\n")
+    first = await editor.ask(uri, 80, 0, manual=True)
+    second = await editor.ask(uri, lines - 1, 11, manual=True)
+    older, newer = await asyncio.wait_for(asyncio.gather(first, second), PATIENCE)
+    assert older is None or not older.items
+    assert newer is not None
+
+
+async def test_a_burst_of_requests_is_answered_once_each_and_only_the_last_in_earnest(editor: Editor) -> None:
+    text = long_text(2, lines=60)
+    uri = editor.open(text)
+    tasks = [await editor.ask(uri, line, 0, manual=True) for line in range(20, 50)]
+    answers = await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
+    assert all(answer is None for answer in answers[:-1])
+    assert answers[-1] is not None
+    stats = await editor.stats()
+    assert stats["idle"]
+
+
+async def test_two_documents_at_once(editor: Editor) -> None:
+    places = [place_of(marked) for marked in (SUM, IMPORT, CLASS)]
+    tasks = [await editor.ask(editor.open(text), line, column) for text, line, column in places]
+    for answer in await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE):
+        assert answer is not None
+        assert len(answer.items) == 1
+
+
+async def test_the_text_of_control_tokens_is_only_text(editor: Editor) -> None:
+    marked = 'x = "<fim_middle><|endoftext|><file_sep><fim_prefix>"\ny = x.▌\n'
+    text, line, column = place_of(marked)
+    for item in await editor.items(editor.open(text), line, column):
+        assert "<fim_" not in str(item.insert_text)
+
+
+async def test_an_empty_document_and_the_end_of_one(editor: Editor) -> None:
+    assert isinstance(await editor.items(editor.open(""), 0, 0), (list, tuple))
+    assert isinstance(await editor.items(editor.open("x = 1"), 0, 5), (list, tuple))
+    assert isinstance(await editor.items(editor.open("x = 1\n"), 1, 0), (list, tuple))
+
+
+async def test_status_goes_busy_and_comes_back(editor: Editor) -> None:
+    text, line, column = place_of(long_text(3, lines=60) + "print(▌)\n")
+    before = len(editor.statuses)
+    await editor.items(editor.open(text), line, column)
+    await editor.state("ready")
+    heard = editor.statuses[before:]
+    assert heard[-1]["latencyMs"] is not None or not heard[-1]["latencyMs"]
+    assert {status["state"] for status in heard} <= {"busy", "ready"}
+    assert heard[-1]["model"] == "nano"
