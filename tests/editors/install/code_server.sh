@@ -22,7 +22,7 @@ for tool in npm npx; do
     chmod +x "$wheel/lib/node_modules/npm/bin/$tool-cli.js"
     ln -s "$wheel/lib/node_modules/npm/bin/$tool-cli.js" "$ROOT/node/bin/$tool"
 done
-export PATH=$ROOT/node/bin:$PATH npm_config_nodedir=$wheel
+export PATH=$ROOT/node/bin:$PATH npm_config_nodedir=$wheel JOBS=max
 
 install_module() {
     mkdir -p "$ROOT/$1"
