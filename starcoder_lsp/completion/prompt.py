@@ -138,7 +138,7 @@ class _Frame:
         outer, inner = ((), context.ids) if context.inside_prefix else (context.ids, ())
         outer, inner = (outer, path + inner) if tokens.family.path_inside_prefix else (outer + path, inner)
         space = encoded(tokens.family.before_prefix, chunks) if tokens.family.before_prefix else ()
-        return cls(tokens, bos + outer, inner + space)
+        return cls(tokens, bos + outer, space + inner)
 
     def around(self, prefix: Window, suffix: Window, layout: Layout) -> list[int]:
         tokens, before, after = self.tokens, self.before_prefix + prefix.ids, suffix.ids

@@ -24,15 +24,19 @@ class Words:
         """`break_first`: chunks begin with their line's break, as in GPT-2's rule; else they end with it."""
         self._pattern = _LINE_BREAK_FIRST if break_first else _LINE
         self._ids: dict[str, int] = {}
+        self._chunks: dict[str, tuple[int, ...]] = {}
         self._texts: list[str] = []
 
     def chunks(self, text: str) -> Sequence[tuple[str, Sequence[int]]]:
-        return [
-            (chunk, [self._id(one) for one in _PIECE.findall(chunk)]) for chunk in self._pattern.findall(text) if chunk
-        ]
+        return [(chunk, self._of(chunk)) for chunk in self._pattern.findall(text) if chunk]
 
     def decode(self, ids: Sequence[int]) -> str:
         return "".join(self._texts[one - _FIRST] for one in ids)
+
+    def _of(self, chunk: str) -> tuple[int, ...]:
+        if chunk not in self._chunks:
+            self._chunks[chunk] = tuple(self._id(one) for one in _PIECE.findall(chunk))
+        return self._chunks[chunk]
 
     def _id(self, piece: str) -> int:
         if piece not in self._ids:
