@@ -360,6 +360,8 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         configure(params)
     try:
         server = xllamacpp.Server(params)
+        # Freed before it has served a request, the library's server hangs for ever (measured).
+        server.handle_completions({"prompt": [0], "max_tokens": 0})
     except Exception as error:
         shutil.rmtree(private, ignore_errors=True)
         raise EngineFailed(
