@@ -233,7 +233,7 @@ def test_escape_and_the_dismiss_key_hide_a_suggestion(home: Home, open_neovim: O
 
 def test_windows_line_ends_and_emoji_before_the_cursor(home: Home, open_neovim: Open) -> None:
     code = CODE.replace("multiply(a, b):", "multiply(a, b):  # 🎉 é 漢").replace("\n", "\r\n")
-    neovim = open_neovim(code + '    "👩\u200d💻"; re', PAGE)
+    neovim = open_neovim(code + '    "👩\u200d💻"; re', PAGE.replace("-100", "-100, multiline = 'always'"))
     assert neovim.lua("return vim.bo.fileformat") == "dos"
     neovim.wait_ready()
     neovim.type("GA")
