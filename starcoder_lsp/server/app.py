@@ -51,6 +51,7 @@ class App:
         self._listener: ClientListener | None = None
         self._folders: list[str] = []
         self._encoding: Encoding = "utf-16"
+        self._markdown = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._register()
 
@@ -81,6 +82,7 @@ class App:
         settings = self._configuration.initialize(params.initialization_options)
         logging.getLogger("starcoder_lsp").setLevel(settings.log_level.upper())
         self._encoding = _encoding(self.server)
+        self._markdown = _renders_markdown(params.capabilities)
         folders = [folder.uri for folder in params.workspace_folders or []] or [params.root_uri or ""]
         self._folders = [folder for folder in folders if folder]
         self._listener = ClientListener(self.server)
@@ -176,10 +178,17 @@ class App:
         if snapshot is None:
             return None
         offset = offset_at(snapshot, params.position, self._encoding)
-        return completion_list(await self.session.suggest(snapshot.uri, offset), self._encoding)
+        offer = await self.session.suggest(snapshot.uri, offset)
+        return completion_list(offer, self._encoding, markdown=self._markdown)
 
     def _command(self, name: str, *arguments: object) -> object:
         return COMMANDS[name](self.session, arguments)
+
+
+def _renders_markdown(capabilities: types.ClientCapabilities) -> bool:
+    completion = capabilities.text_document and capabilities.text_document.completion
+    item = completion and completion.completion_item
+    return types.MarkupKind.Markdown in ((item and item.documentation_format) or ())
 
 
 def _encoding(server: StarcoderServer) -> Encoding:

@@ -32,10 +32,11 @@ def inline_list(offer: Offer | None, encoding: Encoding) -> types.InlineCompleti
     return types.InlineCompletionList(items=[item])
 
 
-def completion_list(offer: Offer | None, encoding: Encoding) -> types.CompletionList:
+def completion_list(offer: Offer | None, encoding: Encoding, *, markdown: bool) -> types.CompletionList:
     """Return the answer to `textDocument/completion`: one item at most, which replaces the word begun at the cursor.
 
     The item's text and filter text begin with that word, so that a client that matches them against it keeps the item.
+    `markdown`: whether the client renders it.
     """
     if offer is None:
         return types.CompletionList(is_incomplete=True, items=[])
@@ -55,7 +56,9 @@ def completion_list(offer: Offer | None, encoding: Encoding) -> types.Completion
         label=label[:_LABEL] + ("…" if more or len(label) > _LABEL else ""),
         kind=types.CompletionItemKind.Text,
         detail=f"starcoder-lsp: {offer.model}",
-        documentation=types.MarkupContent(kind=types.MarkupKind.Markdown, value=f"```{snapshot.language}\n{text}\n```"),
+        documentation=types.MarkupContent(types.MarkupKind.Markdown, f"```{snapshot.language}\n{text}\n```")
+        if markdown
+        else text,
         filter_text=text,
         sort_text="\x21",
         preselect=True,

@@ -75,6 +75,16 @@ class Editor:
 
         return await asyncio.wait_for(look(), PATIENCE)
 
+    async def loaded(self, name: str) -> None:
+        """Wait until the model of this name is ready."""
+
+        async def look() -> None:
+            while not self.statuses or (self.statuses[-1]["state"], self.statuses[-1]["model"]) != ("ready", name):
+                self._news.clear()
+                await self._news.wait()
+
+        await asyncio.wait_for(look(), PATIENCE)
+
     # ---- documents ---------------------------------------------------------------------------------------------
 
     def open(self, text: str, *, name: str = "sample.py", language: str = "python") -> str:
