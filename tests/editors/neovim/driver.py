@@ -57,7 +57,12 @@ class Neovim:
             )
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(60)
-        poll("Neovim listens", lambda: self._socket.connect_ex(str(address)) == 0)
+        try:
+            poll("Neovim listens", lambda: self._socket.connect_ex(str(address)) == 0)
+        except TimeoutError:
+            self._socket.close()
+            self._end()
+            raise
         self._answers = self._socket.makefile("rb")
         self.pid = self.lua("return vim.fn.getpid()")
 
@@ -130,8 +135,12 @@ class Neovim:
         _, alive = psutil.wait_procs([editor_process, *servers], timeout=20)
         for process in alive:
             process.kill()
+        self._end()
+        assert not alive, f"still there after :qall!: {alive}"
+
+    def _end(self) -> None:
         if self.screen:
             self.screen.close()
         if self._process:
+            self._process.kill()
             self._process.wait(20)
-        assert not alive, f"still there after :qall!: {alive}"
