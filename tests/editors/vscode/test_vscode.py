@@ -239,6 +239,19 @@ def test_shows_the_model_loading(window: Window, tap: Tap) -> None:
     assert {"begin", "end"} <= {value["kind"] for value in progress}
 
 
+def test_a_new_server_hears_of_pauses(window: Window, tap: Tap) -> None:
+    uri = window.open(PAGE).as_uri()
+    for command, heard in [
+        ("Pause or Resume in This File", "pause"),
+        ("Restart Server", "pause"),
+        ("Pause or Resume in This File", "resume"),
+    ]:
+        mark = tap.count()
+        window.command(f"StarCoder: {command}")
+        assert reported(tap, mark, "pause", "resume") == (heard, uri)
+    window.wait_until_ready()
+
+
 def test_survives_a_server_killed_in_the_middle_of_a_request(window: Window, tap: Tap) -> None:
     window.open(PAGE)
     starts = tap.starts()
