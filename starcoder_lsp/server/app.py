@@ -17,7 +17,9 @@ from lsprotocol import types
 from lsprotocol.converters import get_converter
 
 from starcoder_lsp import __version__
+from starcoder_lsp.completion.refine import adapt, line_end_of
 from starcoder_lsp.documents import Encoding, Snapshot
+from starcoder_lsp.server.clients import converts_line_ends
 from starcoder_lsp.server.commands import COMMANDS
 from starcoder_lsp.server.configuration import Configuration, section_of
 from starcoder_lsp.server.convert import completion_list, inline_list, offset_at
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starcoder_lsp.config import Settings
+    from starcoder_lsp.session import Offer
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class App:
         self._folders: list[str] = []
         self._encoding: Encoding = "utf-16"
         self._markdown = False
+        self._plain_newlines = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._register()
 
@@ -87,8 +91,8 @@ class App:
         self._folders = [folder for folder in folders if folder]
         self._listener = ClientListener(self.server)
         self._session = self._make_session(self._listener, settings=settings)
-        document = params.capabilities.text_document
-        inline = document is not None and document.inline_completion is not None
+        self._plain_newlines = converts_line_ends(params.client_info.name if params.client_info else None)
+        inline = self.server.protocol.inline_declared
         if settings.plain_completion == "always" or (settings.plain_completion == "auto" and not inline):
             self.server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(resolve_provider=False))(
                 partial(self._completion)
@@ -171,7 +175,7 @@ class App:
             return None
         offset = offset_at(snapshot, params.position, self._encoding)
         offer = await self.session.suggest(snapshot.uri, offset, manual=manual)
-        return inline_list(offer, self._encoding)
+        return inline_list(self._with_line_ends(offer), self._encoding)
 
     async def _completion(self, params: types.CompletionParams) -> types.CompletionList | None:
         snapshot = self.session.snapshot(params.text_document.uri)
@@ -179,7 +183,13 @@ class App:
             return None
         offset = offset_at(snapshot, params.position, self._encoding)
         offer = await self.session.suggest(snapshot.uri, offset)
-        return completion_list(offer, self._encoding, markdown=self._markdown)
+        return completion_list(self._with_line_ends(offer), self._encoding, markdown=self._markdown)
+
+    def _with_line_ends(self, offer: Offer | None) -> Offer | None:
+        """Return the offer with the file's own line ends, unless the client makes them itself."""
+        if offer is None or self._plain_newlines:
+            return offer
+        return evolve(offer, insert=adapt(offer.insert, line_end=line_end_of(offer.snapshot.text)))
 
     def _command(self, name: str, *arguments: object) -> object:
         return COMMANDS[name](self.session, arguments)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from starcoder_lsp.engine.ggml_container import is_ggml
+from starcoder_lsp.engine.ggml_header import read_ggml_header
+from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.errors import ConfigError, ModelNotFound
 from starcoder_lsp.models.catalogue import available, resolve
 from starcoder_lsp.server.convert import ACCEPT, status_params
@@ -68,7 +71,8 @@ def _models(session: Session, _arguments: Sequence[object]) -> list[dict[str, ob
 
 def _switch_model(session: Session, arguments: Sequence[object]) -> bool:
     name = _text(arguments, 0, "a model's name or path")
-    resolve(name)  # raises a sentence for the user
+    path = resolve(name)  # raises a sentence for the user, and so does a header that cannot be used:
+    (read_ggml_header if is_ggml(path) else read_header)(path)  # the model that is loaded stays, then
     session.configure(evolve(session.settings, model=name))
     return True
 

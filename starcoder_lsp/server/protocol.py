@@ -23,6 +23,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from starcoder_lsp.errors import ConfigError, StarcoderError, Superseded
+from starcoder_lsp.server.clients import declares_inline_completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -34,6 +35,8 @@ class Protocol(LanguageServerProtocol):
     """LSP over any transport. See the module for what differs from pygls."""
 
     _server: StarcoderServer
+    inline_declared = False
+    """Whether the client named inline completion among its capabilities."""
 
     def structure_message(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - any LSP message
         """Leave a decoded object as it is: pygls calls this for every object inside a message, too."""
@@ -69,6 +72,8 @@ class Protocol(LanguageServerProtocol):
         """Return the message that `data` is; None where it is none, which is answered here if an answer is owed."""
         method = data.get("method")
         kind = self.get_message_type(method) if isinstance(method, str) else None
+        if method == types.INITIALIZE:
+            self.inline_declared = declares_inline_completion(data.get("params"))
         try:
             if kind is None:
                 return super().structure_message(data)

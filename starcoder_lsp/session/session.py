@@ -19,7 +19,6 @@ from attrs import frozen
 
 from starcoder_lsp.completion.cache import Hit, Made
 from starcoder_lsp.completion.cursor import Cursor
-from starcoder_lsp.completion.refine import adapt, line_end_of
 from starcoder_lsp.config import Settings
 from starcoder_lsp.documents import Snapshot, changed_until
 from starcoder_lsp.engine.worker import Lane
@@ -50,7 +49,7 @@ _REMEMBERED = 256
 
 @frozen
 class Offer:
-    """A suggestion for an editor: `insert` at `offset` of `snapshot`, with the file's line ends."""
+    """A suggestion for an editor: `insert` at `offset` of `snapshot`; its lines end with a newline."""
 
     id: str
     insert: str
@@ -335,8 +334,7 @@ class Session:
         self._offers[identity] = (snapshot.uri, hit.made)
         while len(self._offers) > _REMEMBERED:
             self._offers.popitem(last=False)
-        insert = adapt(hit.rest, line_end=line_end_of(snapshot.text))
-        return Offer(identity, insert, snapshot, offset, self._keeper.status.model or self.settings.model)
+        return Offer(identity, hit.rest, snapshot, offset, self._keeper.status.model or self.settings.model)
 
     def _ask_ahead(self, document: Document) -> Ask | None:
         """Return what a suggestion at the user's place would be asked; None where nothing may be done ahead."""
