@@ -32,9 +32,9 @@ FIRST_ANSWER_S = 0.7
 """Seconds of prefill that a person is made to wait for; more is done in the background."""
 _FULL_S = 1.0
 """Seconds of prefill that a full window may take where that allows for more than the least."""
-_FULL_LEAST = 2048
-"""Tokens of a full window, even on slow machines: freshly placed it holds 770 tokens before and 510 after the cursor,
-more than other local completion sends; a slow machine fills it in the background."""
+_FULL_LEAST = 2176
+"""Tokens of a full window, even on slow machines: freshly placed it holds 810 tokens before and 540 after the cursor,
+more than other local completion sends (768 and the cursor's line; 254); a slow machine fills it in the background."""
 _STICKY = 4
 """The budget changes only with a speed so many times greater or smaller: each change evaluates the window again."""
 _QUICK_LEAST = 24
