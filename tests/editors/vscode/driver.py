@@ -120,14 +120,6 @@ class Tap:
                     open_.pop(name, None)
         return list(open_)
 
-    def status(self) -> dict[str, Any]:
-        """What the server said of itself last."""
-        return next(
-            dict(message["params"])
-            for message in reversed(self.messages())
-            if message.get("method") == "starcoder/status"
-        )
-
     def has_started(self, number: int) -> bool:
         """Whether so many servers have started, and the last one has been greeted."""
         if len(self.starts()) < number:

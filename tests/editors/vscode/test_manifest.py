@@ -19,7 +19,7 @@ PROTOCOL = (REPOSITORY / "docs" / "protocol.md").read_text(encoding="utf-8")
 def documented_options() -> dict[str, str]:
     """The options of docs/protocol.md and their defaults, as it writes them."""
     table = PROTOCOL.split("## Options", 1)[1]
-    options = {}
+    options: dict[str, str] = {}
     for names, defaults in re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", table, re.MULTILINE):
         values = re.findall(r"`([^`]*)`", defaults) or [defaults.strip()]
         options.update(zip(re.findall(r"`([^`]*)`", names), values, strict=True))
