@@ -38,6 +38,8 @@ more than other local completion sends (768 and the cursor's line; 254); a slow 
 _STICKY = 4
 """The budget changes only with a speed so many times greater or smaller: each change evaluates the window again."""
 _QUICK_LEAST = 24
+_QUICK_STICKY = 2
+"""The same for the quick window, whose length is what a person waits for."""
 _WEIGHT = 0.3
 _SAMPLE = 8
 """Evaluations of fewer tokens say little about speed."""
@@ -150,6 +152,7 @@ class Runtime:
     _anchors: dict[str, _Anchors] = field(factory=dict)
     _used: list[int] = field(factory=list)
     _full_budget: int = 0
+    _quick_budget: int = 0
 
     def __attrs_post_init__(self) -> None:
         """Every slot is equally stale at first."""
@@ -164,10 +167,10 @@ class Runtime:
             full = max(4 * _QUICK_LEAST, int(self.speed.prefill * FIRST_ANSWER_S * 3))
         if not self._full_budget / _STICKY < full < self._full_budget * _STICKY:
             self._full_budget = full
-        quick = max(1, int(self.speed.prefill * FIRST_ANSWER_S))
-        # A power of two, so that a speed that wobbles does not move the quick window's anchor.
-        quick = max(_QUICK_LEAST, 1 << (quick.bit_length() - 1))
-        return min(most, self._full_budget), min(most, self._full_budget, quick)
+        quick = max(_QUICK_LEAST, int(self.speed.prefill * FIRST_ANSWER_S))
+        if not self._quick_budget / _QUICK_STICKY < quick < self._quick_budget * _QUICK_STICKY:
+            self._quick_budget = quick
+        return min(most, self._full_budget), min(most, self._full_budget, self._quick_budget)
 
     def plan(self, ask: Ask) -> tuple[Choice, bool]:
         """Return what to evaluate for an answer now, and whether it is the quick prompt."""
