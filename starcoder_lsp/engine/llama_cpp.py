@@ -353,8 +353,8 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
         params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = _NGRAM, _DRAFT
     _sweep_dead_folders()
-    private = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-    params.hostnames = ["127.0.0.1" if sys.platform == "win32" else str(private / "engine.sock")]
+    private = _private_folder()
+    params.hostnames = ["127.0.0.1" if sys.platform == "win32" else str(private / _SOCKET)]
     params.api_keys = [secrets.token_hex(16)]
     if configure is not None:
         configure(params)
@@ -385,11 +385,28 @@ def load(  # noqa: PLR0913 - each is a setting of its own
 _PREFIX = "starcoder-lsp-"
 
 
+_SOCKET = "engine.sock"
+_SOCKET_PATH_MOST = 100
+"""Bytes: a socket's address holds 104 on macOS, 108 on Linux."""
+_SHORT = "/tmp"  # noqa: S108 - for a folder that mkdtemp makes, private and with a name of its own
+
+
+def _private_folder() -> Path:
+    """Make a folder that only this user can enter, with a path short enough for a socket in it."""
+    prefix = f"{_PREFIX}{os.getpid()}-"
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    if sys.platform != "win32" and len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_MOST:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_SHORT))
+    return folder
+
+
 def _sweep_dead_folders() -> None:
     """Remove the private folders of processes that were killed before they could."""
     import psutil  # noqa: PLC0415 - only a load needs it
 
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+    places = {tempfile.gettempdir(), _SHORT} if sys.platform != "win32" else {tempfile.gettempdir()}
+    for folder in (folder for place in places for folder in Path(place).glob(f"{_PREFIX}*-*")):
         pid = folder.name.removeprefix(_PREFIX).split("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)

@@ -178,9 +178,13 @@ async def editing(
     arguments: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     configuration: Mapping[str, object] | None = None,
+    raw_options: object = None,
     wait: bool = True,
 ) -> AsyncIterator[Editor]:
-    """Run a server with quick, unfiltered suggestions; wait until its model is loaded (if `wait`); shut it down."""
+    """Run a server with quick, unfiltered suggestions; wait until its model is loaded (if `wait`); shut it down.
+
+    `raw_options` takes the place of all options; `configuration` is what the client says if it is asked.
+    """
     client = make_test_lsp_client()
     editor = Editor(client)
     client.feature("starcoder/status")(partial(editor.hear_status))  # pygls sets attributes, which methods refuse
@@ -191,7 +195,7 @@ async def editing(
     await BaseClient.start_io(client, *command, env=os.environ | dict(env or {}))
     log = asyncio.ensure_future(editor.keep_log())
     try:
-        chosen = {**QUICK, **(options or {})}
+        chosen: Any = {**QUICK, **(options or {})} if raw_options is None else raw_options
         result = await client.initialize_session(
             types.InitializeParams(capabilities=capabilities, initialization_options=chosen)
         )
