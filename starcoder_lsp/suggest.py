@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from starcoder_lsp.completion.choose import Choice, choose
+from starcoder_lsp.completion.cursor import normalised
 from starcoder_lsp.completion.prompt import Context, LayoutChoice, Place, Prompt, candidates
 from starcoder_lsp.completion.refine import refine
 from starcoder_lsp.completion.stop import StopRules
@@ -312,7 +313,7 @@ class _Writing:
             return True
         self._scores.append((len(self._text), token.logprob))
         self._bytes += token.piece
-        self._text = self._bytes.decode("utf-8", "ignore")
+        self._text = normalised(self._bytes.decode("utf-8", "ignore"))
         self._kept = self._rules.check(self._text)
         if self._kept is not None:
             return True

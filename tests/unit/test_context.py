@@ -74,9 +74,15 @@ def test_a_comment_cut_short_does_not_run_into_the_file() -> None:
 
 
 @pytest.mark.parametrize("tokens", [STARCODER2, STARCODER, QWEN])
-@pytest.mark.parametrize("budget", range(0, 300, 7))
-def test_the_budget_is_kept(tokens: FimTokens, budget: int) -> None:
-    assert len(make([SHORT, LONG, SHORT], tokens, budget=budget)[0].ids) <= budget
+@pytest.mark.parametrize("neighbour", [SHORT, LONG, Neighbour("d.py", "x\n" * 100)])
+def test_the_budget_is_kept(tokens: FimTokens, neighbour: Neighbour) -> None:
+    for budget in range(120):
+        assert len(make([neighbour, LONG, SHORT], tokens, budget=budget)[0].ids) <= budget
+
+
+def test_behind_a_file_cut_short_there_is_no_other() -> None:
+    for budget in range(60, 90):
+        assert "never" not in make([LONG, Neighbour("never.py", "")], STARCODER2, budget=budget)[1]
 
 
 def test_the_budget_is_used() -> None:

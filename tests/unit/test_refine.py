@@ -72,6 +72,7 @@ def test_quotes_behind_the_cursor_are_not_closed_twice(marked: str, written: str
         ("x[▌:]", "1:]", "1"),
         ("foo(a, ▌, c)", "b, c)", "b"),
         ("foo(▌, c)", "a, b, c)", "a, b"),
+        ("foo(\n    ▌, c)", "a, b, c)", "a, b"),
         ("x▌ = compute()", "_y = compute()", "_y"),
         ("some▌ = compute(a, b)", "thing = compute(", "thing"),
         ("x = ▌value", "some_value", "some_"),
@@ -107,6 +108,7 @@ def test_the_rest_of_the_line_is_not_repeated(marked: str, written: str, expecte
         ("foo(▌, c)", "a, b"),
         ("x = ▌x", "max(x, y) + "),
         ("isgenerator▌on(obj)", "functi"),
+        ("Mu▌s", "ltiClas"),
         ("Vec<▌>", "Vec<u8>"),
         ("Box<▌>", "dyn Fn() -> T"),
         ("x<▌>", "a => b"),
@@ -171,6 +173,7 @@ def test_good_suggestions_survive_untouched(marked: str, written: str) -> None:
         ("  if (a) {▌}", "\n    b();\n  }\n", "\n    b();\n  "),
         ("foo(() => {▌});", "\n  b();\n});", "\n  b();\n"),
         ("if (a) {▌}", "\n  b();", "\n  b();"),
+        ("  if (a) {▌}", "\n    b();\n", "\n    b();"),
         ("if (a) {▌}", "\n  b();\n", "\n  b();\n"),
         # the closer stands in the next line
         ("{\n  ▌\n}", "a();\n}", "a();"),

@@ -92,12 +92,20 @@ def test_an_anchor_whose_text_is_gone_is_placed_anew() -> None:
 
 
 def test_an_anchor_does_not_land_within_a_line() -> None:
-    text = "x = 1\n" * 300
+    text = "b = 2\n" * 50 + "x" * 200  # what stands at the anchor stands everywhere in its line
     anchor = Anchor()
-    prefix_window(text, 1200, 100, anchor, Words().chunks)
-    changed = "yy" + text  # every line start moved by two
-    window = prefix_window(changed, 1202, 100, anchor, Words().chunks)
-    assert changed[window.start - 1] == "\n"
+    first = prefix_window(text, len(text), 60, anchor, Words().chunks)
+    assert first.start == 300
+    second = prefix_window(text[3:], len(text) - 3, 60, anchor, Words().chunks)
+    assert second.start == 297
+
+
+def test_an_anchor_follows_its_text_however_far() -> None:
+    anchor, words = Anchor(), Words()
+    prefix_window(LINES, 4800, 400, anchor, words.chunks)
+    first = prefix_window(LINES, 5000, 400, anchor, words.chunks)  # grown since: a new one would be smaller
+    above = "import os\n" * 9000
+    assert prefix_window(above + LINES, len(above) + 5000, 400, anchor, words.chunks).ids == first.ids
 
 
 def test_a_line_longer_than_the_budget_is_cut_next_to_the_cursor() -> None:
