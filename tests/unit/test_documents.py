@@ -94,8 +94,8 @@ def test_a_change_that_could_be_anywhere_is_at_the_cursor() -> None:
 def test_long_lines_and_large_files_take_no_time(encoding: Encoding) -> None:
     minified = snapshot("é = '🎉'; " * 200_000)
     large = "value = 1\n" * 200_000
-    started = time.perf_counter()
+    started = time.thread_time()
     assert minified.position(minified.offset(0, 1_000_000, encoding), encoding)[1] in {999_999, 1_000_000}
     assert snapshot(large).offset(150_000, 3, encoding) == 1_500_003
     assert changed_until(large, large[:1_000_000] + "x" + large[1_000_000:]) == 1_000_001
-    assert time.perf_counter() - started < 0.5  # a loop over the characters takes longer
+    assert time.thread_time() - started < 0.5  # a loop over the characters takes longer

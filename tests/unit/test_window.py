@@ -169,7 +169,7 @@ def test_an_anchor_is_looked_for_in_constant_time(found: bool) -> None:  # noqa:
     changed = "z" * 7 + (text if found else text.replace("value", "other")) + "z"
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         assert (anchor.find(changed) is not None) is found
-        times.append(time.perf_counter() - started)
+        times.append(time.thread_time() - started)
     assert min(times) < 0.2e-3
