@@ -26,12 +26,13 @@ quick: $(STAMP)  ## the inner loop: under a minute
 	$(BIN)/ruff check
 	$(BIN)/python -m pytest -m 'not slow and not editors and not registry' -q
 
-check: $(STAMP)  ## formatting, lint, types, import rules; the VS Code extension too, where there is Node
+check: $(STAMP)  ## formatting, lint, types, import rules; the VS Code extension and the Neovim plugin too
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	bash tests/check_vscode.sh
+	bash tests/check_neovim.sh
 
 format: $(STAMP)  ## let ruff format and fix what it can
 	$(BIN)/ruff format
