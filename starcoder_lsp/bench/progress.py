@@ -30,7 +30,7 @@ class Progress:
         if now - self._started < _PATIENCE_S or now - self._written < (_EVERY_S if terminal else _EVERY_LOG_S):
             return
         self._written = now
-        left = (now - self._started) / self.done * (self.total - self.done)
+        left = (now - self._started) / max(1, self.done) * (self.total - self.done)
         line = f"{self.title}: {self.done} of {self.total}, about {left:.0f} s left"
         sys.stderr.write(f"\r\x1b[K{line}" if terminal else f"{line}\n")
         sys.stderr.flush()
