@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.editors.lab import REPOSITORY, editor, poll, program, server_command
+from tests.editors.lab import EDITORS, INSTALLERS, REPOSITORY, editor, poll, program, server_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +47,13 @@ QUIET = {
     "extensions.ignoreRecommendations": True,
     "git.enabled": False,
 }
+
+
+def lab() -> Path:
+    """VS Code and its tools. Parts of it are compiled where they are installed, which takes its time."""
+    if not (EDITORS / "code_server" / ".installed").exists():
+        subprocess.run([INSTALLERS / "code_server.sh"], capture_output=True, timeout=1200, check=False)
+    return editor("code_server")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -170,10 +177,10 @@ class CodeServer:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         (folder / "config.yaml").write_text(f"bind-addr: {self.address}\nauth: none\ncert: false\n")
-        lab = editor("code_server")
-        entry = lab / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+        root = lab()
+        entry = root / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
         command: list[str | Path] = [
-            lab / "node" / "bin" / "node", entry, "--config", folder / "config.yaml",
+            root / "node" / "bin" / "node", entry, "--config", folder / "config.yaml",
             "--user-data-dir", folder / "data", "--extensions-dir", folder / "extensions",
         ]  # fmt: skip
         variables = environment(**(variables or {}))
@@ -227,11 +234,11 @@ class Browser:
     """A headless Chromium with one page."""
 
     def __init__(self, profile: Path) -> None:
-        lab = editor("code_server")
-        variables = environment(PLAYWRIGHT=str(lab / "playwright"), CHROMIUM=program("chromium"), PROFILE=str(profile))
+        root = lab()
+        variables = environment(PLAYWRIGHT=str(root / "playwright"), CHROMIUM=program("chromium"), PROFILE=str(profile))
         self._profile = profile
         self._process = subprocess.Popen(
-            [lab / "node" / "bin" / "node", HERE / "driver.mjs"],
+            [root / "node" / "bin" / "node", HERE / "driver.mjs"],
             env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

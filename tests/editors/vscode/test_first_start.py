@@ -17,7 +17,7 @@ from tests.editors.vscode.driver import Browser, CodeServer, Tap, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.editors, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(1500)]
 
 KEYS = "def write_json(path, data):\nwith open("
 
@@ -97,7 +97,7 @@ def test_installs_its_own_server_and_gets_to_the_first_suggestion(
     window.server.machine_settings.write_text(json.dumps(machine))
     window.click_button("Try Again")
     window.wait_for_message("Installing the StarCoder server")
-    window.wait_until_ready(300)
+    window.wait_until_ready(900)
 
     window.open("║\n\nwrite_json('a.json', {})\n")
     window.type(KEYS)

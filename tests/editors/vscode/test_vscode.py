@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.editors.vscode.driver import Tap, Window
 
-pytestmark = [pytest.mark.editors, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(1500)]
 
 IMAGES = REPOSITORY / "docs" / "images"
 
