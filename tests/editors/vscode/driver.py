@@ -58,7 +58,7 @@ def lab() -> Path:
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment with the lab's Node first on the PATH, and no gallery to ask."""
-    path = f"{editor('code_server') / 'node' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    path = f"{lab() / 'node' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "EXTENSIONS_GALLERY": "{}", **more}
 
 
