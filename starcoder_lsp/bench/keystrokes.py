@@ -32,6 +32,7 @@ from starcoder_lsp.bench.tally import Tally
 from starcoder_lsp.bench.traces import BadTrace, read_trace
 from starcoder_lsp.config import Settings
 from starcoder_lsp.engine.lines import LineEncoder
+from starcoder_lsp.engine.llama_cpp import default_threads
 from starcoder_lsp.loading import Model, read_model
 from starcoder_lsp.models.catalogue import resolve
 
@@ -133,7 +134,7 @@ def _log(path: Path | None) -> Iterator[BinaryIO | None]:
 async def measure(plan: Plan, log_file: BinaryIO | None = None) -> dict[str, Any]:
     """Replay the traces on each side, one after the other, and compare."""
     tallies: dict[str, list[Tally]] = {}
-    threads: object = None
+    threads: list[int] = []
     for name in plan.sides:
         if name == "ours":
             tallies[name] = await _replay_ours(plan, log_file)
@@ -157,7 +158,7 @@ async def measure(plan: Plan, log_file: BinaryIO | None = None) -> dict[str, Any
             _add_ratio(result["by_trace"][trace])
     result["model"] = plan.file.name
     result["traces"] = [name for name, _steps in plan.traces]
-    result["threads"] = threads or plan.threads or "default"
+    result["threads"] = threads or ([plan.threads] * 2 if plan.threads else list(default_threads()))
     result["speed"] = plan.speed
     result["machine"] = f"{platform.machine()} {platform.system()}"
     return result
@@ -195,10 +196,10 @@ async def _replay_ours(plan: Plan, log_file: BinaryIO | None) -> list[Tally]:
     try:
         for name, steps in plan.traces:
             tallies.append(Tally())
-            await ours.replay(session, name, steps, tallies[-1], plan.speed, progress)
+            await ours.guarded(session, ours.replay(session, name, steps, tallies[-1], plan.speed, progress))
     finally:
         progress.end()
-        await session.stop()
+        await ours.stop(session)
     return tallies
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,7 +14,7 @@ from starcoder_lsp.errors import EngineFailed
 from starcoder_lsp.server.client import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from starcoder_lsp.bench.progress import Progress
     from starcoder_lsp.bench.steps import Step
@@ -31,9 +32,30 @@ async def start(model: str, threads: int, log_file: BinaryIO | None = None) -> S
     try:
         await session.ready()
     except (RuntimeError, TimeoutError) as error:
-        await session.stop()
+        await stop(session)
         raise EngineFailed(str(error) or "The server was not ready in time.") from error
     return session
+
+
+async def guarded(session: Session, work: Coroutine[Any, Any, None]) -> None:
+    """Do some work with a server. Raises EngineFailed if the server ends meanwhile, or does not answer."""
+    task, ended = asyncio.ensure_future(work), asyncio.ensure_future(session.process.wait())
+    try:
+        await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise EngineFailed(f"The server ended with status {ended.result()}; --server-log FILE keeps what it said.")
+        await task
+    except (TimeoutError, asyncio.TimeoutError) as error:
+        raise EngineFailed(f"The server did not answer within {_ANSWER_S:g} s.") from error
+    finally:
+        task.cancel()
+        ended.cancel()
+
+
+async def stop(session: Session) -> None:
+    """Shut the server down; it may have ended by itself."""
+    with contextlib.suppress(RuntimeError):
+        await session.stop()
 
 
 async def settle(session: Session) -> dict[str, Any]:
@@ -146,7 +168,7 @@ class _Editor:
 
     async def _ask(self, step: Step, text: str, offset: int) -> None:
         line = text.count("\n", 0, offset)
-        column = len(text[text.rfind("\n", 0, offset) + 1 : offset].encode("utf-16-le")) // 2
+        column = len(text[text.rfind("\n", 0, offset) + 1 : offset].encode("utf-16-le", "surrogatepass")) // 2
         asked = _Asked(self._uri(step.path), step.path, text, offset, line, column)
         self._asked = asked
         self.session.refreshed.clear()

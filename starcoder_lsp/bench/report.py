@@ -116,7 +116,9 @@ _HEADINGS = {"ours": "starcoder-lsp", "infill": "llama.vim, /infill"}
 
 def _title(report: dict[str, Any]) -> str:
     keys = next(report[name]["keystrokes"] for name in ("ours", "infill") if name in report)
-    return f"{report['model']}, {len(report['traces'])} traces, {keys} keystrokes, {report['threads']} threads"
+    decode, prefill = report["threads"]
+    traces = f"{len(report['traces'])} traces" if len(report["traces"]) > 1 else "1 trace"
+    return f"{report['model']}, {traces}, {keys} keystrokes, threads: {decode} decoding, {prefill} reading prompts"
 
 
 def _times(value: float | None) -> str:

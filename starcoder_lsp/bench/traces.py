@@ -8,7 +8,7 @@
 Lines and columns count from 0, columns in UTF-16 units, in the text as it stands at that moment. An event is about
 the file that was opened last; opening a path again goes back to it (its text is not read again), and `path` in a
 `change` or `request` goes to another open file too. Unknown fields are ignored. Columns beyond a line's end mean its
-end, as in LSP.
+end, as in LSP. Where times go back (another recording follows), they go on from where they were.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Trace:
 def read_trace(path: Path) -> Trace:
     """Read and check a trace. Raises BadTrace."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadTrace(f"{path}: cannot be read: {error}") from error
     events: list[Event] = []
@@ -111,6 +111,7 @@ class _Reader:
         self._open: set[str] = set()
         self._active = ""
         self._now_ms = 0.0
+        self._ahead_ms = 0.0  # of the recorded times, once those have gone back
 
     def take(self, data: Any) -> Event:  # noqa: ANN401 - any JSON
         if not isinstance(data, dict):
@@ -161,9 +162,8 @@ class _Reader:
         at_ms = data.get("t_ms")
         if isinstance(at_ms, bool) or not isinstance(at_ms, (int, float)) or not 0 <= at_ms < float("inf"):
             raise _Wrong('"t_ms" must be a number of milliseconds from 0.')
-        if at_ms < self._now_ms:
-            raise _Wrong(f'"t_ms" goes back: {at_ms:g} after {self._now_ms:g}.')
-        self._now_ms = float(at_ms)
+        self._ahead_ms = max(self._ahead_ms, self._now_ms - at_ms)
+        self._now_ms = at_ms + self._ahead_ms
         return self._now_ms
 
 

@@ -62,7 +62,7 @@ def test_a_side_without_samples_has_no_ratio_and_is_printed() -> None:
     empty = report.side(Tally(), 0)
     assert empty["evaluated"]["median"] is None
     assert report.ratio(empty, empty)["evaluated_median"] is None
-    whole = {"ours": empty, "model": "m", "traces": [], "threads": 1}
+    whole = {"ours": empty, "model": "m", "traces": [], "threads": [1, 2]}
     console = Console(file=io.StringIO(), width=120)
     console.print(report.table(whole))
 

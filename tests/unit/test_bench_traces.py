@@ -77,9 +77,12 @@ def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, line: str, what: s
     assert what in str(error.value)
 
 
-def test_time_does_not_go_back_and_a_file_comes_first(tmp_path: Path) -> None:
-    with pytest.raises(BadTrace, match="goes back"):
-        read_trace(write(tmp_path / "t.jsonl", OPEN, ask(9, 0, 0), ask(8, 0, 0)))
+def test_times_that_go_back_go_on_from_where_they_were(tmp_path: Path) -> None:
+    events = read_trace(write(tmp_path / "t.jsonl", OPEN, ask(90, 0, 0), ask(10, 0, 0), ask(30, 0, 0))).events
+    assert [event.at_ms for event in events if isinstance(event, Request)] == [90, 90, 110]
+
+
+def test_a_file_comes_first(tmp_path: Path) -> None:
     with pytest.raises(BadTrace, match="before any file"):
         read_trace(write(tmp_path / "t.jsonl", ask(1, 0, 0)))
     with pytest.raises(BadTrace, match="no file is opened"):
