@@ -44,6 +44,8 @@ _QUICK_STICKY = 2
 _WEIGHT = 0.3
 _SAMPLE = 8
 """Evaluations of fewer tokens say little about speed."""
+_TELLING_MS = 200.0
+"""Nor do shorter ones say much: other programs and the cost of a call are most of what they measure."""
 _DOCUMENTS = 64
 
 
@@ -57,7 +59,8 @@ class Speed:
     def saw(self, evaluation: Evaluation, generated: int = 0, decode_ms: float = 0.0) -> None:
         """Take a measurement."""
         if evaluation.evaluated >= _SAMPLE and evaluation.ms > 0:
-            self.prefill += _WEIGHT * (evaluation.evaluated / evaluation.ms * 1e3 - self.prefill)
+            weight = _WEIGHT * min(1.0, evaluation.ms / _TELLING_MS)
+            self.prefill += weight * (evaluation.evaluated / evaluation.ms * 1e3 - self.prefill)
         if generated > 1 and decode_ms > 0:
             self.decode += _WEIGHT * ((generated - 1) / decode_ms * 1e3 - self.decode)
 
