@@ -167,7 +167,8 @@ def hole_results(
     for hole in holes:
         context, path = neighbours(corpus, hole, encode) if corpus else ([], [])
         lines = hole.answer.rstrip("\n").count("\n") + 1
-        answer = engine.complete(prompt(hole, encode, spm=spm, context=context, path=path), 40 * lines)
+        ids_in = prompt(hole, encode, spm=spm, context=context, path=path)
+        answer = engine.complete(ids_in, 40 * lines, stop=("\n",) if lines == 1 else ())
         text, ids = "", []
         for token in answer.ids:  # until the line is full
             if token == tokens.END:
@@ -206,6 +207,7 @@ def main() -> int:
     parser.add_argument("--holes", type=int, default=200)
     parser.add_argument("--benchmark", type=Path, help="a human-eval-infilling file")
     parser.add_argument("--loss-only", action="store_true")
+    parser.add_argument("--holes-only", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
@@ -222,16 +224,19 @@ def main() -> int:
         "model": options.model.name,
         "shape": asdict(model.shape),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "loss_by_language": language_loss(model, encode, sources, lambda s: s.language),
-        "loss_by_package": language_loss(model, encode, python, lambda s: s.repo, windows=8),
-        "loss_by_length": {
-            str(length): language_loss(model, encode, python, lambda _: "python", 24, length)["python"][
-                "nats_per_token"
-            ]
-            for length in (256, 512, 1024, 2048, 4096)
-        },
     }
-    print(json.dumps(report, indent=1), flush=True)
+    if not options.holes_only:
+        report |= {
+            "loss_by_language": language_loss(model, encode, sources, lambda s: s.language),
+            "loss_by_package": language_loss(model, encode, python, lambda s: s.repo, windows=8),
+            "loss_by_length": {
+                str(length): language_loss(model, encode, python, lambda _: "python", 24, length)["python"][
+                    "nats_per_token"
+                ]
+                for length in (256, 512, 1024, 2048, 4096)
+            },
+        }
+        print(json.dumps(report, indent=1), flush=True)
     if not options.loss_only:
         engine = Llama(options.model)
         sets = {"heldout": package_holes(sources, options.holes)}
