@@ -106,6 +106,7 @@ class Session:
 
     def open(self, snapshot: Snapshot, path: str) -> None:
         """Take a document that the editor opened."""
+        self.close_document(snapshot.uri)  # where a client opens twice, the newer text counts
         self._documents[snapshot.uri] = Document(snapshot, path)
 
     def change(self, uri: str, version: int, text: str) -> None:

@@ -62,13 +62,35 @@ class Stage:
     logprob: float = -0.1
     quick: bool = False
     needs_fill: bool = False
-    _grants: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
+    _lock: threading.Lock = field(factory=threading.Lock)
+    _grants: int = 0
     _runs: int = 0
     _at: Step | None = None
 
     def grant(self, count: int = 1) -> None:
         """Let the engine do `count` steps."""
-        self._grants.release(count)
+        with self._lock:
+            self._grants += count
+
+    def revoke(self) -> None:
+        """Take back what was granted and not used."""
+        with self._lock:
+            self._grants = 0
+
+    @property
+    def used_up(self) -> bool:
+        """Whether all that was granted was taken, and what was taken was recorded: the engine waits for more."""
+        with self._lock:
+            return self._grants == 0 and self._at is not None
+
+    def _take(self) -> bool:
+        with self._lock:
+            if self._grants > 0:
+                self._grants -= 1
+                self._at = None
+                return True
+        time.sleep(0.001)
+        return False
 
     def begin(self) -> int:
         self._runs += 1
@@ -77,15 +99,15 @@ class Stage:
     def step(self, step: Step, cancel: CancelToken) -> bool:
         """Stand at a checkpoint; False once the work was cancelled. Called on the worker's thread."""
         self._at = step
+        granted = False
         try:
-            while not cancel.cancelled:
-                if self.free.is_set():
-                    break
-                if self._grants.acquire(timeout=0.002):
-                    break
+            while not (granted or cancel.cancelled or self.free.is_set()):
+                granted = self._take()
         finally:
             self._at = None
         if cancel.cancelled:
+            if granted:
+                self.grant()  # to whoever comes next
             return False
         error = self.fail(step)
         if error is not None:
@@ -172,6 +194,8 @@ class Loads:
     stage: Stage
     hold: threading.Event = field(factory=threading.Event)
     begun: list[str] = field(factory=list)
+    waiting: bool = False
+    """Whether a load is held."""
     runtimes: list[FakeRuntime] = field(factory=list)
     _let: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
 
@@ -183,8 +207,10 @@ class Loads:
         name = settings.model
         self.begun.append(name)
         report(f"Reading {name}", 50)
-        if self.hold.is_set():
+        self.waiting = self.hold.is_set()
+        if self.waiting:
             assert self._let.acquire(timeout=PATIENCE)
+            self.waiting = False
         if name.startswith("missing"):
             raise FileNotFoundError(f"{name} is not there")
         self.runtimes.append(FakeRuntime(self.stage, name))
