@@ -1,0 +1,286 @@
+"""The llama.cpp engine on nano: what it evaluates, what it keeps, and what it claims to keep.
+
+What every engine promises is in tests/conformance; here is what only this one does: several slots, multi-token
+characters, its socket and its folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from starcoder_lsp.engine import llama_cpp
+from starcoder_lsp.engine.base import CancelToken, Token
+from starcoder_lsp.errors import BadTokens, ContextFull, EngineClosed, EngineFailed
+from starcoder_lsp.loading import read_model
+from starcoder_lsp.models.catalogue import shipped_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from starcoder_lsp.engine.base import Evaluation, Generation
+    from starcoder_lsp.engine.llama_cpp import LlamaCpp
+    from starcoder_lsp.loading import Model
+
+WINDOW, SLOTS = 512, 2
+CODE = "def total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n\n\n"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return read_model(shipped_model())
+
+
+def open_engine(model: Model) -> LlamaCpp:
+    return llama_cpp.load(
+        model.header, end_ids=model.tokens.stops, context_window=WINDOW, slots=SLOTS, threads=1, gpu_layers=0
+    )
+
+
+@pytest.fixture(scope="module")
+def shared(model: Model) -> Iterator[LlamaCpp]:
+    engine = open_engine(model)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def engine(shared: LlamaCpp) -> LlamaCpp:
+    """The shared engine with other things in its slots than any test asks for."""
+    for slot in range(SLOTS):
+        shared.prefill([5, 6, 7], slot=slot, cancel=CancelToken())
+    return shared
+
+
+@pytest.fixture(scope="module")
+def ids(model: Model) -> list[int]:
+    return model.tokenizer.encode(CODE * 40)
+
+
+class CancelAfter(CancelToken):
+    """Is cancelled when it was looked at `looks` times."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._left = looks
+
+    @property
+    def cancelled(self) -> bool:
+        self._left -= 1
+        if self._left < 0:
+            self.cancel()
+        return super().cancelled
+
+
+def prefill(engine: LlamaCpp, ids: Sequence[int], *, slot: int = 0, cancel: CancelToken | None = None) -> Evaluation:
+    return engine.prefill(ids, slot=slot, cancel=cancel or CancelToken())
+
+
+def generate(
+    engine: LlamaCpp,
+    ids: Sequence[int],
+    count: int = 8,
+    *,
+    slot: int = 0,
+    cancel: CancelToken | None = None,
+    end: Callable[[Token], bool] = lambda _token: False,
+) -> tuple[list[Token], Generation]:
+    tokens: list[Token] = []
+
+    def take(token: Token) -> bool:
+        tokens.append(token)
+        return end(token)
+
+    return tokens, engine.generate(ids, slot=slot, max_tokens=count, on_token=take, cancel=cancel or CancelToken())
+
+
+def test_only_the_new_end_of_a_prompt_is_evaluated(engine: LlamaCpp, ids: list[int]) -> None:
+    first = prefill(engine, ids[:100])
+    assert (first.cached, first.evaluated, first.completed) == (0, 100, True)
+    second = prefill(engine, ids[:130])
+    assert (second.cached, second.evaluated) == (100, 30)
+    _tokens, generation = generate(engine, ids[:131])
+    assert (generation.prefill.cached, generation.prefill.evaluated) == (130, 1)
+
+
+def test_a_prefill_of_what_is_cached_costs_no_call(
+    engine: LlamaCpp, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefill(engine, ids[:100])
+    monkeypatch.setattr(engine, "_server", object())  # any call of it would raise
+    for count in (100, 99, 1):
+        again = prefill(engine, ids[:count])
+        assert (again.cached, again.evaluated, again.ms, again.completed) == (count, 0, 0.0, True)
+
+
+def test_slots_are_independent(engine: LlamaCpp, ids: list[int]) -> None:
+    prefill(engine, ids[:100], slot=0)
+    prefill(engine, ids[40:120], slot=1)
+    assert (list(engine.cached(0)), list(engine.cached(1))) == (ids[:100], ids[40:120])
+    assert prefill(engine, ids[:110], slot=0).evaluated == 10
+    assert prefill(engine, ids[40:125], slot=1).evaluated == 5
+
+
+def test_a_cancelled_prefill_keeps_its_chunks(engine: LlamaCpp, ids: list[int]) -> None:
+    cut = prefill(engine, ids[:400], cancel=CancelAfter(3))
+    held = len(engine.cached(0))
+    assert not cut.completed
+    assert 0 < held < 400
+    rest = prefill(engine, ids[:400])
+    assert rest.completed
+    assert rest.cached >= held
+    assert rest.evaluated <= 400 - held
+
+
+def test_a_call_cancelled_before_it_began_changes_nothing(engine: LlamaCpp, ids: list[int]) -> None:
+    prefill(engine, ids[:50])
+    cancel = CancelToken()
+    cancel.cancel()
+    assert not prefill(engine, ids[:200], cancel=cancel).completed
+    tokens, generation = generate(engine, ids[:200], cancel=cancel)
+    assert (tokens, generation.finish, generation.generated) == ([], "cancelled", 0)
+    assert list(engine.cached(0)) == ids[:50]
+
+
+def test_a_cancelled_decode_keeps_what_it_wrote(engine: LlamaCpp, ids: list[int]) -> None:
+    cancel = CancelToken()
+
+    def stop(_token: Token) -> bool:
+        cancel.cancel()
+        return False
+
+    tokens, generation = generate(engine, ids[:50], 100, cancel=cancel, end=stop)
+    assert generation.finish == "cancelled"
+    assert generation.generated <= 2
+    written = ids[:50] + [token.id for token in tokens]
+    held = len(engine.cached(0))
+    assert list(engine.cached(0)) == written[:held]
+    assert prefill(engine, [*written, 9]).cached >= held
+
+
+def test_a_generation_stops_at_its_limit(engine: LlamaCpp, ids: list[int]) -> None:
+    for limit in (1, 3):
+        tokens, generation = generate(engine, ids[:60], limit)
+        assert (len(tokens), generation.generated, generation.finish) == (limit, limit, "length")
+
+
+def test_a_generation_stops_with_the_context(engine: LlamaCpp, ids: list[int]) -> None:
+    tokens, generation = generate(engine, ids[: WINDOW - 3], 50)
+    assert 1 <= len(tokens) <= 3
+    assert generation.finish in {"length", "stop"}
+
+
+@pytest.mark.parametrize("more", [0, 1, 300])
+def test_a_prompt_that_is_too_long_is_refused_before_the_library_sees_it(
+    engine: LlamaCpp, ids: list[int], more: int
+) -> None:
+    before = list(engine.cached(0))
+    with pytest.raises(ContextFull) as caught:
+        prefill(engine, ids[: WINDOW + more])
+    assert (caught.value.needed, caught.value.context) == (WINDOW + more + 1, WINDOW)
+    assert list(engine.cached(0)) == before
+
+
+@pytest.mark.parametrize("bad", [[], [-1], [10**6], [5, 6, 8192], [5, -7, 6]])
+def test_bad_ids_are_refused_and_the_engine_goes_on(engine: LlamaCpp, ids: list[int], bad: list[int]) -> None:
+    with pytest.raises((BadTokens, EngineFailed)):
+        prefill(engine, bad)
+    with pytest.raises((BadTokens, EngineFailed)):
+        generate(engine, bad)
+    assert prefill(engine, ids[:40]).completed
+
+
+def test_greedy_decoding_says_the_same_twice_and_in_every_slot(engine: LlamaCpp, ids: list[int]) -> None:
+    said = [[token.id for token in generate(engine, ids[:77], 12, slot=slot)[0]] for slot in (0, 0, 1)]
+    assert said[0] == said[1] == said[2]
+
+
+def test_pieces_are_the_tokenizer_s(engine: LlamaCpp, model: Model, ids: list[int]) -> None:
+    for token in generate(engine, ids[:90], 12)[0]:
+        assert token.piece == model.tokenizer.piece(token.id)
+        assert token.logprob <= 0
+
+
+class Dictating:
+    """The library's server, told by a grammar what to write."""
+
+    def __init__(self, server: Any, text: str) -> None:
+        self._server, self._text = server, text
+
+    def handle_completions(self, request: dict[str, Any], callback: Callable[[dict[str, Any]], bool]) -> Any:
+        return self._server.handle_completions(request | {"grammar": f'root ::= "{self._text}"'}, callback)
+
+
+@pytest.mark.parametrize("text", ["🦀🐍🦀", "a🦀b", "日本語のコメント", "é", "👩‍👩‍👧‍👦", "x = 1"])
+def test_a_character_of_several_tokens_comes_whole(
+    engine: LlamaCpp, model: Model, ids: list[int], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_server", Dictating(engine._server, text))
+        tokens, generation = generate(engine, ids[:30], 60)
+    assert b"".join(token.piece for token in tokens).decode() == text
+    assert generation.generated >= len(tokens)
+    held = list(engine.cached(0))
+    assert held[:30] == ids[:30]
+    assert text.encode().startswith(model.tokenizer.decode_bytes(held[30:]))
+    _tokens, after = generate(engine, [*held, 11, 12], 1)
+    assert after.prefill.cached >= len(held)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_it_never_claims_to_hold_more_than_it_does(engine: LlamaCpp, ids: list[int], data: st.DataObject) -> None:
+    """After any mixture of calls, cancelled or not, the library finds at least what `cached` says."""
+    for _ in range(data.draw(st.integers(1, 3))):
+        start, length = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 150))
+        cancel = CancelAfter(data.draw(st.integers(0, 8)))
+        if data.draw(st.booleans()):
+            prefill(engine, ids[start : start + length], cancel=cancel)
+        else:
+            generate(engine, ids[start : start + length], data.draw(st.integers(1, 6)), cancel=cancel)
+    held = list(engine.cached(0))
+    _tokens, generation = generate(engine, [*held, 11, 12], 1)
+    assert generation.prefill.cached >= len(held)
+
+
+def test_closing_frees_the_folder_and_what_comes_later_is_refused(model: Model, ids: list[int]) -> None:
+    engine = open_engine(model)
+    folder = engine._private
+    assert folder.is_dir()
+    prefill(engine, ids[:20])
+    engine.close()
+    engine.close()
+    assert not folder.exists()
+    with pytest.raises(EngineClosed):
+        prefill(engine, ids[:20])
+    with pytest.raises(EngineClosed):
+        generate(engine, ids[:20])
+    again = open_engine(model)
+    assert prefill(again, ids[:20]).evaluated == 20
+    again.close()
+
+
+def test_what_a_dead_process_left_is_swept_and_a_living_one_s_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    names = (f"{2**22 + 1}-x", f"{os.getpid()}-x", "odd-x")
+    dead, alive, other = (tmp_path / f"starcoder-lsp-{name}" for name in names)
+    for folder in (dead, alive, other):
+        folder.mkdir()
+        (folder / "engine.sock").touch()
+    llama_cpp._sweep_dead_folders()
+    assert [folder.exists() for folder in (dead, alive, other)] == [False, True, True]
+
+
+def test_decoding_leaves_a_core_to_the_editor() -> None:
+    cores = os.cpu_count() or 1
+    decoding, reading = llama_cpp.default_threads()
+    assert 1 <= decoding <= max(1, cores - 1)
+    assert 1 <= reading <= cores
