@@ -25,6 +25,8 @@ class Made:
     """False while the model is still writing."""
     logprob: float = 0.0
     """Mean log-probability of its tokens, natural log."""
+    identity: str = ""
+    """Under which clients know it: the same for its first piece, the whole, and what is left of it."""
 
 
 @frozen

@@ -22,7 +22,7 @@ from starcoder_lsp.documents import Encoding, Snapshot
 from starcoder_lsp.server.clients import converts_line_ends
 from starcoder_lsp.server.commands import COMMANDS
 from starcoder_lsp.server.configuration import Configuration, section_of
-from starcoder_lsp.server.convert import completion_list, inline_list, offset_at
+from starcoder_lsp.server.convert import completion_list, inline_list, offset_at, selected_in
 from starcoder_lsp.server.listener import ClientListener
 from starcoder_lsp.server.protocol import Protocol, StarcoderServer
 from starcoder_lsp.session import Session
@@ -174,7 +174,8 @@ class App:
         if snapshot is None:
             return None
         offset = offset_at(snapshot, params.position, self._encoding)
-        offer = await self.session.suggest(snapshot.uri, offset, manual=manual)
+        selected = selected_in(snapshot, params.context, self._encoding)
+        offer = await self.session.suggest(snapshot.uri, offset, manual=manual, selected=selected)
         return inline_list(self._with_line_ends(offer), self._encoding)
 
     async def _completion(self, params: types.CompletionParams) -> types.CompletionList | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from starcoder_lsp.session import Selected
+
 if TYPE_CHECKING:
     from starcoder_lsp.documents import Encoding, Snapshot
     from starcoder_lsp.session import Offer, Status
@@ -21,14 +23,23 @@ def offset_at(snapshot: Snapshot, position: types.Position, encoding: Encoding) 
     return snapshot.offset(position.line, position.character, encoding)
 
 
+def selected_in(snapshot: Snapshot, context: types.InlineCompletionContext, encoding: Encoding) -> Selected | None:
+    """Return what the client's completion list has selected, where it is open."""
+    info = context.selected_completion_info
+    if info is None:
+        return None
+    start, end = (offset_at(snapshot, position, encoding) for position in (info.range.start, info.range.end))
+    return Selected(start, max(start, end), info.text)
+
+
 def inline_list(offer: Offer | None, encoding: Encoding) -> types.InlineCompletionList:
-    """Return the answer to `textDocument/inlineCompletion`: no item, or one that inserts at the cursor."""
+    """Return the answer to `textDocument/inlineCompletion`: no item, or one with its range."""
     if offer is None:
         return types.InlineCompletionList(items=[])
-    here = _position(offer.snapshot, offer.offset, encoding)
-    item = types.InlineCompletionItem(
-        insert_text=offer.insert, range=types.Range(start=here, end=here), command=_accept(offer)
+    span = types.Range(
+        start=_position(offer.snapshot, offer.start, encoding), end=_position(offer.snapshot, offer.end, encoding)
     )
+    item = types.InlineCompletionItem(insert_text=offer.insert, range=span, command=_accept(offer))
     return types.InlineCompletionList(items=[item])
 
 
@@ -40,7 +51,7 @@ def completion_list(offer: Offer | None, encoding: Encoding, *, markdown: bool) 
     """
     if offer is None:
         return types.CompletionList(is_incomplete=True, items=[])
-    snapshot, offset = offer.snapshot, offer.offset
+    snapshot, offset = offer.snapshot, offer.start
     begun = _WORD.search(snapshot.text, max(0, offset - 200), offset)
     word = begun.group() if begun else ""
     text = word + offer.insert

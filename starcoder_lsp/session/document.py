@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from starcoder_lsp.completion.cache import SuggestionCache
 from starcoder_lsp.completion.cursor import normalised
@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from starcoder_lsp.suggest import Runtime
 
 
+@frozen
+class Selected:
+    """What a completion list has selected: `text` would replace what stands from `start` to `end` (offsets)."""
+
+    start: int
+    end: int
+    text: str
+
+
 @define(eq=False)
 class Making:
     """A suggestion being made: for which place, by which job, and what is there so far."""
 
+    identity: str
     place: Place
     conditions: object
     job: Job[Runtime] | None = None
@@ -61,9 +71,12 @@ class Document:
     _normal: tuple[Snapshot | None, str] = (None, "")
     """A snapshot, and its text with normalised line ends."""
 
-    def place(self, offset: int) -> Place:
-        """Return a place in the text with normalised line ends."""
+    def place(self, offset: int, selected: Selected | None = None) -> Place:
+        """Return a place in the text with normalised line ends; behind what is selected, as if it were accepted."""
         snapshot = self.snapshot
+        if selected is not None:
+            before = normalised(snapshot.text[: selected.start]) + normalised(selected.text)
+            return Place(before + normalised(snapshot.text[selected.end :]), len(before), self.path)
         if "\r" not in snapshot.text:
             return Place(snapshot.text, offset, self.path)
         if self._normal[0] is not snapshot:

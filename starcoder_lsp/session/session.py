@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import logging
 import time
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ from starcoder_lsp.documents import Snapshot, changed_until
 from starcoder_lsp.engine.worker import Lane
 from starcoder_lsp.errors import Cancelled, EngineClosed, Superseded
 from starcoder_lsp.loading import load
-from starcoder_lsp.session.document import Document, Making
+from starcoder_lsp.session.document import Document, Making, Selected
+from starcoder_lsp.session.feedback import Feedback
 from starcoder_lsp.session.keeper import ModelKeeper
 from starcoder_lsp.session.prefill import Prefiller
 from starcoder_lsp.suggest import Answer, Ask, Counters, Partial, Runtime, Speed
@@ -44,17 +44,20 @@ _EARLY_MS = 250.0
 _LATE_MS = 1_500.0
 """Others wait this long for the whole."""
 _TYPICAL_TOKENS = 12
-_REMEMBERED = 256
 
 
 @frozen
 class Offer:
-    """A suggestion for an editor: `insert` at `offset` of `snapshot`; its lines end with a newline."""
+    """A suggestion for an editor: `insert` in place of what stands from `start` to `end` of `snapshot` (offsets).
+
+    Its lines end with a newline. `id` stays the same while the user types through one suggestion.
+    """
 
     id: str
     insert: str
     snapshot: Snapshot
-    offset: int
+    start: int
+    end: int
     model: str
 
 
@@ -71,14 +74,13 @@ class Session:
     ) -> None:
         """Start without a model; `start` loads it. Must be made on the thread of a running event loop."""
         self.settings = settings or Settings()
-        self.events = dict.fromkeys(("show", "accept", "acceptPartial", "reject"), 0)
         self._listener = listener
         self._clock = clock
         self._keeper = ModelKeeper(listener, load_runtime, clock, self._model_loaded)
         self._prefiller = Prefiller(self._keeper, self._ask_ahead, self._failed)
         self._documents: dict[str, Document] = {}
         self._ids = itertools.count(1)
-        self._offers: OrderedDict[str, tuple[str, Made]] = OrderedDict()
+        self._feedback = Feedback()
         self._paused_uris: set[str] = set()
         self._closed = False
         self._requests = 0
@@ -148,8 +150,12 @@ class Session:
 
     # ---- suggestions -------------------------------------------------------------------------------------------
 
-    async def suggest(self, uri: str, offset: int, *, manual: bool = False) -> Offer | None:
+    async def suggest(
+        self, uri: str, offset: int, *, manual: bool = False, selected: Selected | None = None
+    ) -> Offer | None:
         """Return a suggestion at an offset of an open document's newest text; None where there is none to show.
+
+        With `selected`, it continues what a completion list has selected there, and begins with it.
 
         Raises:
             Superseded: a newer request of the document took its place, or the document was closed.
@@ -161,13 +167,14 @@ class Session:
         self._requests += 1
         document.ticket += 1
         ticket = document.ticket
-        snapshot, place = document.snapshot, document.place(offset)
+        snapshot, place = document.snapshot, document.place(offset, selected)
+        here = selected or Selected(offset, offset, "")
         document.cursor = offset
         conditions = self._conditions()
         hit = document.cache.find(conditions, place.text, place.offset)
         if hit is not None:
             self._from_memory += 1
-            return self._offer(snapshot, offset, hit)
+            return self._offer(snapshot, here, hit)
         if document.making is not None and not document.making.is_for(place, conditions):
             self._drop(document)
         try:
@@ -182,7 +189,7 @@ class Session:
         if made is None:
             return None
         self._keeper.set_status(latency_ms=round((self._clock() - arrived) * 1e3, 1))
-        return self._offer(snapshot, offset, Hit(made, made.insert))
+        return self._offer(snapshot, here, Hit(made, made.insert))
 
     def _wanted(self, document: Document, *, manual: bool) -> bool:
         if self._closed or self._keeper.paused or document.snapshot.uri in self._paused_uris:
@@ -223,7 +230,7 @@ class Session:
         """Begin to make a suggestion; a running one of this document is superseded."""
         self._drop(document)
         ask = self._ask(document, place)
-        making = Making(place, self._conditions())
+        making = Making(f"s{next(self._ids)}", place, self._conditions())
 
         def run(runtime: Runtime, cancel: CancelToken) -> Answer:
             self._keeper.call(self._set_busy)
@@ -321,21 +328,20 @@ class Session:
 
     def _as_made(self, making: Making, text: str, logprob: float, *, complete: bool) -> Made:
         place = making.place
-        return Made(making.conditions, place.text, place.offset, text, complete=complete, logprob=logprob)
+        parts = (making.conditions, place.text, place.offset, text)
+        return Made(*parts, complete=complete, logprob=logprob, identity=making.identity)
 
     def _threshold(self) -> float:
         if self.settings.min_confidence is not None:
             return self.settings.min_confidence
         return self._keeper.runtime.min_confidence if self._keeper.runtime else -100.0
 
-    def _offer(self, snapshot: Snapshot, offset: int, hit: Hit) -> Offer | None:
+    def _offer(self, snapshot: Snapshot, here: Selected, hit: Hit) -> Offer | None:
         if not hit.rest:
             return None
-        identity = f"s{next(self._ids)}"
-        self._offers[identity] = (snapshot.uri, hit.made)
-        while len(self._offers) > _REMEMBERED:
-            self._offers.popitem(last=False)
-        return Offer(identity, hit.rest, snapshot, offset, self._keeper.status.model or self.settings.model)
+        self._feedback.offered(snapshot.uri, hit.made)
+        model = self._keeper.status.model or self.settings.model
+        return Offer(hit.made.identity, here.text + hit.rest, snapshot, here.start, here.end, model)
 
     def _ask_ahead(self, document: Document) -> Ask | None:
         """Return what a suggestion at the user's place would be asked; None where nothing may be done ahead."""
@@ -357,8 +363,7 @@ class Session:
 
     def accepted(self, identity: str) -> None:
         """Hear that a suggestion was accepted whole; its text may already be in the document, or still come."""
-        self.events["accept"] += 1
-        known = self._offers.pop(identity, None)
+        known = self._feedback.hear("accept", identity)
         document = self._documents.get(known[0]) if known else None
         if document is None or known is None:
             return
@@ -371,9 +376,7 @@ class Session:
 
     def reported(self, event: str, identity: str) -> None:
         """Hear that a suggestion was shown, partly accepted or rejected."""
-        self.events[event] += 1
-        if event == "reject":
-            self._offers.pop(identity, None)
+        self._feedback.hear(event, identity)
 
     # ---- pausing, status, end ----------------------------------------------------------------------------------
 
@@ -423,7 +426,7 @@ class Session:
             "idle": self._keeper.worker.idle,
             "requests": self._requests,
             "fromMemory": self._from_memory,
-            "events": dict(self.events),
+            "events": dict(self._feedback.counts),
         }
 
     def close(self) -> None:

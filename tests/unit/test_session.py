@@ -12,7 +12,7 @@ from attrs import define, evolve
 from starcoder_lsp.config import Settings
 from starcoder_lsp.documents import Snapshot
 from starcoder_lsp.errors import EngineFailed, Superseded
-from starcoder_lsp.session import Offer, Session
+from starcoder_lsp.session import Offer, Selected, Session
 from tests.support.fakes import LENGTH, PATIENCE, Ear, Loads, Stage, Step, continuation, settle, until
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ class Bench:
         self.version += 1
         self.session.change(uri, self.version, text)
 
-    def ask(self, offset: int, uri: str = A, *, manual: bool = False) -> asyncio.Task[Offer | None]:
-        return asyncio.ensure_future(self.session.suggest(uri, offset, manual=manual))
+    def ask(
+        self, offset: int, uri: str = A, *, manual: bool = False, selected: Selected | None = None
+    ) -> asyncio.Task[Offer | None]:
+        return asyncio.ensure_future(self.session.suggest(uri, offset, manual=manual, selected=selected))
 
     async def asked(self, offset: int, uri: str = A) -> asyncio.Task[Offer | None]:
         """Ask, and return once the engine stands at the question's first step."""
@@ -118,7 +120,7 @@ async def test_an_offer_says_what_and_where(bench: Bench) -> None:
     bench.stage.free.set()
     offer = await answer(bench.ask(5))
     assert offer is not None
-    assert (offer.insert, offer.offset, offer.snapshot.uri) == (continuation("x = 1"), 5, A)
+    assert (offer.insert, offer.start, offer.end, offer.snapshot.uri) == (continuation("x = 1"), 5, 5, A)
     assert offer.model == "nano"
     assert bench.status == "ready"
     assert bench.session.status.latency_ms is not None
@@ -130,6 +132,15 @@ async def test_a_document_that_is_not_open_has_no_suggestion(bench: Bench) -> No
     assert bench.session.snapshot(A) is None
 
 
+async def test_what_a_list_has_selected_is_continued(bench: Bench) -> None:
+    """As if it were accepted: asked behind it, offered with it, over what it replaces."""
+    bench.open("x = pri\n")
+    bench.stage.free.set()
+    offer = await answer(bench.ask(7, selected=Selected(4, 7, "print")))
+    assert offer is not None
+    assert (offer.insert, offer.start, offer.end) == ("print" + continuation("x = print"), 4, 7)
+
+
 async def test_the_same_place_is_answered_from_memory(bench: Bench) -> None:
     bench.open("x = ")
     bench.stage.free.set()
@@ -139,7 +150,7 @@ async def test_the_same_place_is_answered_from_memory(bench: Bench) -> None:
     assert inserted(first) == inserted(again)
     assert first is not None
     assert again is not None
-    assert first.id != again.id
+    assert first.id == again.id
     assert len(bench.stage.steps) == before
     assert bench.session.stats()["fromMemory"] == 1
 
