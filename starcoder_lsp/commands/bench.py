@@ -5,6 +5,7 @@ starcoder-lsp bench overhead      time per keystroke and request outside the eng
 starcoder-lsp bench cancel        from a cancel to an idle engine
 starcoder-lsp bench busy          decode speed while other programs want every core
 starcoder-lsp bench engines       llama.cpp and ctransformers on the same model
+starcoder-lsp bench speculation   n-gram speculation: does it pay?
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _BENCHMARKS = {
     "cancel": "from a cancel to an idle engine",
     "busy": "decode speed while every core is busy",
     "engines": "llama.cpp and ctransformers on the same model",
+    "speculation": "does n-gram speculation pay?",
 }
 
 
