@@ -85,11 +85,11 @@ def tokens(result: dict[str, Any]) -> str:
         body.append(f'<line x1="{left:.1f}" x2="{left:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" stroke="#dee2e6"/>')
         body.append(f'<text x="{left + 3:.1f}" y="{_HEIGHT - _BOTTOM + 16}" {_TEXT}>{name[:2]}</text>')
         for side in ("infill", "ours"):
-            for index, value in enumerate(sides.get(side, {}).get("by_key", ())):
-                body.append(
-                    f'<circle cx="{x.at(at + index):.1f}" cy="{y.at(max(0.6, value)):.1f}" r="1.3" '
-                    f'fill="{_SIDES[side][1]}"/>'
-                )
+            dots = "".join(
+                f"M{x.at(at + index):.1f} {y.at(max(0.6, value)):.0f}h0"
+                for index, value in enumerate(sides.get(side, {}).get("by_key", ()))
+            )
+            body.append(f'<path d="{dots}" stroke="{_SIDES[side][1]}" stroke-width="2.6" stroke-linecap="round"/>')
         at += counts[name]
     body.append(f'<text x="{_LEFT}" y="{_HEIGHT - 10}" {_TEXT}>keystrokes, trace by trace (0 is drawn below 1)</text>')
     return _svg(f"Prompt tokens evaluated for each keystroke, {result['model']}", body)
