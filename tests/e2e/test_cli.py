@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from starcoder_lsp import __version__
+from tests.support.code import PLACES, place_of
 from tests.support.fakes import PATIENCE
 
 if TYPE_CHECKING:
@@ -238,10 +239,14 @@ def test_the_demo_in_a_file_of_one_s_own(source: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_different_code_gives_a_different_suggestion(source: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.py"
-    other.write_text("import os\nimport \n\nprint(os.getcwd())\n", encoding="utf-8")
-    assert complete(f"{source}:{PLACE}")["insert_text"] != complete(f"{other}:2:8")["insert_text"]
+def test_different_code_gives_different_suggestions(tmp_path: Path) -> None:
+    said = set()
+    for number, marked in enumerate(PLACES[:4]):
+        text, line, column = place_of(marked)
+        path = tmp_path / f"code{number}.py"
+        path.write_text(text, encoding="utf-8")
+        said.add(complete(f"{path}:{line + 1}:{column + 1}")["insert_text"])
+    assert len(said) > 1
 
 
 def test_a_server_whose_stdout_is_closed_says_nothing_odd() -> None:

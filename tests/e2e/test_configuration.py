@@ -130,7 +130,7 @@ async def test_progress_of_the_load() -> None:
         assert isinstance(reports[0], types.WorkDoneProgressBegin)
         assert isinstance(reports[-1], types.WorkDoneProgressEnd)
         assert all(isinstance(report, types.WorkDoneProgressReport) for report in reports[1:-1])
-        assert await editor.command("starcoder.switchModel", "/nowhere/absent.gguf") is True
+        push(editor, {"starcoder": {"model": "/nowhere/absent.gguf"}})
         await editor.state("error")
         await settled(editor)
         ends = [reports[-1] for reports in heard.values() if reports]

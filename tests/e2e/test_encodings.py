@@ -15,7 +15,7 @@ from tests.support.editor import Editor, editing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 CASES = {
     "ascii": "def area(r):\n    return ▌\n",
@@ -118,7 +118,6 @@ async def test_ranges_from_a_client_that_sends_them_anyway(speaking: tuple[Edito
     ("offered", "chosen"),
     [(None, "utf-16"), ([], "utf-16"), (["utf-7", "utf-32"], "utf-32"), (["utf-8", "utf-16"], "utf-8")],
 )
-@pytest.mark.slow
 async def test_the_client_s_first_encoding_that_is_known(offered: list[str] | None, chosen: str) -> None:
     kinds = None if offered is None else offered
     capabilities = types.ClientCapabilities(general=types.GeneralClientCapabilities(position_encodings=kinds))

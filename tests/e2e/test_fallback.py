@@ -14,7 +14,7 @@ from tests.support.editor import INLINE, Editor, editing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 PLAIN = types.ClientCapabilities(
     text_document=types.TextDocumentClientCapabilities(completion=types.CompletionClientCapabilities())
@@ -70,7 +70,6 @@ async def test_nothing_for_a_document_that_is_not_open(plain: Editor) -> None:
     assert await plain.client.text_document_completion_async(params) is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "capabilities", "advertised"),
     [

@@ -405,7 +405,7 @@ def _one_act(client: Client, draw: random.Random) -> None:
     act()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 async def test_a_fast_typist(seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Both sides run freely, as fast as they can: no step is waited for."""
     monkeypatch.setattr(Client, "check_steps", lambda _self: None)
@@ -415,7 +415,7 @@ async def test_a_fast_typist(seed: int, monkeypatch: pytest.MonkeyPatch, caplog:
     client.stage.free.set()
     for uri in URIS:
         client.open(uri, "x = 1")
-    for _ in range(300):
+    for _ in range(200):
         _one_act(client, draw)
         await asyncio.sleep(0)  # as between two messages on a wire: a request's first step comes before the next one
         if draw.random() < 0.1:

@@ -7,6 +7,19 @@ import random
 MARK = "▌"
 
 
+PLACES = (
+    "def total(values):\n    result = 0\n    for value in values:\n        result += ▌\n    return result\n",
+    "import os\nimport ▌\n\n\ndef main():\n    print(os.getcwd())\n",
+    "class Point:\n    def __init__(self, x, y):\n        self.x = ▌\n        self.y = y\n",
+    "def read(path):\n    with open(path) as ▌\n        return file.read()\n",
+    "for index, name in ▌:\n    print(index, name)\n",
+    "try:\n    value = int(text)\nexcept ▌:\n    value = 0\n",
+    "function add(a, b) {\n  return ▌;\n}\n",
+    'names = ["anna", "bert"]\nif name not in ▌:\n    raise KeyError(name)\n',
+)
+"""Places where different things make sense."""
+
+
 def place_of(marked: str) -> tuple[str, int, int]:
     """Return the text without its mark, and the mark's line and column (zero-based, in characters)."""
     before, after = marked.split(MARK)
