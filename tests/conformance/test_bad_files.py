@@ -19,7 +19,7 @@ from starcoder_lsp.errors import (
     ModelTruncated,
     ModelUnsupported,
 )
-from tests.conformance.generation import generate
+from tests.support.generation import generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

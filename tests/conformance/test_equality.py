@@ -12,9 +12,9 @@ from starcoder_lsp.engine.ggml_header import read_ggml_header
 from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.engine.repack import repack
 from tests.conformance.conftest import ENGINES
-from tests.conformance.generation import generate, ids_of
 from tests.conformance.models import LEAD, RECIPES
 from tests.conformance.reference import Reference
+from tests.support.generation import generate, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

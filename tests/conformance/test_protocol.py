@@ -8,8 +8,8 @@ import pytest
 
 from starcoder_lsp.engine.base import CancelToken, Token
 from starcoder_lsp.errors import BadTokens, ContextFull, EngineClosed
-from tests.conformance.generation import CancelAfter, generate, ids_of, prefill
 from tests.conformance.models import CONTEXT
+from tests.support.generation import CancelAfter, generate, ids_of, prefill
 
 if TYPE_CHECKING:
     from collections.abc import Callable

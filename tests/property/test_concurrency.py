@@ -12,13 +12,11 @@ What must hold, whatever is opened, changed, asked, cancelled, closed, paused or
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from attrs import define, field
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -34,23 +32,14 @@ from hypothesis.stateful import (
 
 from starcoder_lsp.completion.cache import SuggestionCache
 from starcoder_lsp.completion.rhythm import Rhythm
-from starcoder_lsp.config import Settings
-from starcoder_lsp.server.app import App
-from starcoder_lsp.session import Session
 from starcoder_lsp.session.document import Document, Making
-from tests.support.code import long_text
-from tests.support.fakes import Loads, Stage, continuation, is_continuation, settle, until
-from tests.support.wire import QUICK, Message, place, serving
+from tests.support.fakes import continuation, settle, until
+from tests.support.racing_client import URIS, Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.support.fakes import Step
-    from tests.support.wire import Wire
-
 T = TypeVar("T")
-URIS = ("file:///a.py", "file:///b.py", "file:///c.py")
-CANCELLED = -32800
 MUTABLE: tuple[type, ...] = (Document, Making, SuggestionCache, Rhythm)
 
 
@@ -71,171 +60,6 @@ def _mutable_state_stays_on_its_thread(monkeypatch: pytest.MonkeyPatch) -> Itera
         watch(kind)
     yield
     assert strays == []
-
-
-@define(eq=False)
-class Asked:
-    """A request, and what it asked about."""
-
-    identity: int
-    uri: str
-    text: str
-    offset: int
-    cancelled: bool = False
-    superseded: bool = False
-
-    @property
-    def wanted(self) -> bool:
-        return not self.cancelled and not self.superseded
-
-
-@define(eq=False)
-class Client:
-    """A client inside the test's process: real server code, its output kept, a fake model behind it."""
-
-    stage: Stage = field(factory=Stage)
-    loads: Loads = field(init=False)
-    app: App = field(init=False)
-    outbox: list[Message] = field(factory=list)
-    asked: dict[int, Asked] = field(factory=dict)
-    texts: dict[str, str] = field(factory=dict)
-    _answers: dict[Any, list[Message]] = field(factory=dict)
-    _version: int = 1
-    _seen_steps: int = 0
-
-    def __attrs_post_init__(self) -> None:
-        self.loads = Loads(self.stage)
-        self.app = App(
-            Settings(debounce_min=0, debounce_max=0, prefill_while_typing="always"),
-            lambda listener, **rest: Session(listener, load_runtime=self.loads, **rest),
-        )
-        self.app.server.protocol.set_writer(self, include_headers=False)
-        self.send({"id": "hello", "method": "initialize", "params": {"processId": None, "capabilities": {}}})
-        self.send({"method": "initialized", "params": {}})
-
-    # What pygls asks of a writer.
-    def write(self, data: bytes) -> None:
-        message = json.loads(data)
-        self.outbox.append(message)
-        if "method" not in message:
-            self._answers.setdefault(message["id"], []).append(message)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def send(self, message: Message) -> None:
-        """Hand a message to the server, as if it had just been read."""
-        body = json.dumps({"jsonrpc": "2.0"} | message)
-        protocol = self.app.server.protocol
-        protocol.handle_message(json.loads(body, object_hook=protocol.structure_message))
-
-    def notify(self, method: str, params: object) -> None:
-        self.send({"method": method, "params": params})
-
-    # ---- what a user does ------------------------------------------------------------------------------------------
-
-    def open(self, uri: str, text: str) -> None:
-        self._supersede(uri)
-        self.texts[uri] = text
-        item = {"uri": uri, "languageId": "python", "version": 1, "text": text}
-        self.notify("textDocument/didOpen", {"textDocument": item})
-
-    def type(self, uri: str, text: str) -> None:
-        self._version += 1
-        self.texts[uri] = text
-        document = {"uri": uri, "version": self._version}
-        self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})
-
-    def close_document(self, uri: str) -> None:
-        self._supersede(uri)
-        del self.texts[uri]
-        self.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-
-    def ask(self, uri: str, offset: int, *, manual: bool) -> int:
-        self._supersede(uri)
-        identity = len(self.asked)
-        self.asked[identity] = Asked(identity, uri, self.texts[uri], offset)
-        params = place(uri, 0, offset, manual=manual)
-        self.send({"id": identity, "method": "textDocument/inlineCompletion", "params": params})
-        return identity
-
-    def cancel(self, identity: int) -> None:
-        self.asked[identity].cancelled = True
-        self.notify("$/cancelRequest", {"id": identity})
-
-    def command(self, name: str, *arguments: object) -> None:
-        identity = f"command-{len(self.outbox)}-{name}"
-        params = {"command": f"starcoder.{name}", "arguments": list(arguments)}
-        self.send({"id": identity, "method": "workspace/executeCommand", "params": params})
-
-    def _supersede(self, uri: str) -> None:
-        for asked in self.asked.values():
-            if asked.uri == uri:
-                asked.superseded = True
-
-    # ---- what must hold --------------------------------------------------------------------------------------------
-
-    def responses(self, identity: object) -> list[Message]:
-        return self._answers.get(identity, [])
-
-    def check_responses(self) -> None:
-        """No request was answered twice, and what was answered belongs to what was asked."""
-        for identity, messages in self._answers.items():
-            assert len(messages) == 1, messages
-            asked, message = self.asked.get(identity), messages[0]
-            if asked is None:
-                continue
-            if "error" in message:
-                assert message["error"]["code"] == CANCELLED
-                assert asked.cancelled
-            elif message["result"] is not None:
-                for item in message["result"]["items"]:
-                    assert is_continuation(asked.text[: asked.offset], item["insertText"])
-
-    def check_steps(self) -> None:
-        """Each suggestion's step since the last look was done for a request that was wanted then."""
-        steps: list[Step] = self.stage.steps[self._seen_steps :]
-        self._seen_steps = len(self.stage.steps)
-        newest = {asked.uri: asked for asked in self.asked.values() if asked.wanted}
-        for step in steps:
-            if step.kind != "suggest" or step.ask.uri in self._ahead:
-                continue
-            asked = newest.get(step.ask.uri)
-            assert asked is not None, f"a step for {step.ask.uri}, of which nothing is wanted"
-
-    _ahead: set[str] = field(factory=set)
-    """Documents in which a suggestion was accepted: there the next one is made without being asked for."""
-
-    def accept(self, identity: int) -> None:
-        """Accept what was answered to a request, if anything was and its text is still there."""
-        asked, answers = self.asked[identity], self.responses(identity)
-        if not answers or not (answers[0].get("result") or {}).get("items") or asked.uri not in self.texts:
-            return
-        [item] = answers[0]["result"]["items"]
-        self._ahead.add(asked.uri)
-        if self.texts[asked.uri] == asked.text:
-            self.type(asked.uri, asked.text[: asked.offset] + item["insertText"] + asked.text[asked.offset :])
-        self.command("accept", item["command"]["arguments"][0])
-
-    async def rest(self) -> None:
-        """Let everything come to its end, and check how it ended."""
-        self.stage.free.set()
-        self.loads.hold.clear()
-        for _ in range(len(self.loads.begun) + 50):
-            self.loads.let_one()
-        await until(lambda: all(self.responses(identity) for identity in self.asked), "every request's response")
-        await until(lambda: self.app.session.stats()["idle"], "the worker's rest")
-        await settle()
-        self.check_responses()
-        state = self.app.session.status.state
-        assert state in {"ready", "paused", "error"}, state
-
-    async def end(self) -> None:
-        self.stage.free.set()
-        for _ in range(len(self.loads.begun) + 50):
-            self.loads.let_one()
-        self.app.close()
-        await settle()
 
 
 class Editing(RuleBasedStateMachine):
@@ -422,50 +246,3 @@ async def test_a_fast_typist(seed: int, monkeypatch: pytest.MonkeyPatch, caplog:
             await asyncio.sleep(0.001)
     await client.rest()
     await client.end()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-async def test_the_real_server_under_a_random_editor(seed: int) -> None:
-    """The process, its pipes and nano: count the responses by id."""
-    draw = random.Random(seed)  # noqa: S311 - it is no secret
-    texts = {uri: long_text(seed, lines=20) for uri in URIS}
-    async with serving(options_of(seed)) as wire:
-        for uri, text in texts.items():
-            wire.open(uri, text)
-        requests = await _random_editing(wire, draw, texts)
-        for identity in requests:
-            await wire.response(identity)
-        await wire.stats()
-        await wire.state("ready")
-        for identity in requests:
-            [message] = wire.responses(identity)
-            assert "result" in message or message["error"]["code"] == CANCELLED
-        assert await wire.shut_down() == 0
-        assert "Traceback" not in wire.log.decode()
-
-
-def options_of(seed: int) -> Message:
-    return {**QUICK, "prefillWhileTyping": "always" if seed % 2 else "never", "debounceMax": 30 * seed}
-
-
-async def _random_editing(wire: Wire, draw: random.Random, texts: dict[str, str]) -> list[int]:
-    requests: list[int] = []
-    for version in range(2, 200):
-        uri = draw.choice(URIS)
-        action = draw.random()
-        if action < 0.4:
-            lines = texts[uri].split("\n")
-            lines[draw.randrange(len(lines))] += draw.choice(["x", " = ", "(", "🦀"])
-            texts[uri] = "\n".join(lines)
-            wire.change(uri, version, texts[uri])
-        elif action < 0.8:
-            requests.append(wire.ask(uri, draw.randrange(22), draw.randrange(40), manual=draw.random() < 0.5))
-        elif action < 0.95 and requests:
-            wire.notify("$/cancelRequest", {"id": draw.choice(requests[-4:])})
-        else:
-            wire.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-            wire.open(uri, texts[uri])
-        if draw.random() < 0.3:
-            await asyncio.sleep(draw.choice([0, 0.01, 0.05]))
-    return requests

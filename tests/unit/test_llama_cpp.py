@@ -19,12 +19,12 @@ from starcoder_lsp.engine.base import CancelToken, Token
 from starcoder_lsp.errors import BadTokens, ContextFull, EngineClosed, EngineFailed
 from starcoder_lsp.loading import read_model
 from starcoder_lsp.models.catalogue import shipped_model
+from tests.support.generation import CancelAfter, generate, prefill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from starcoder_lsp.engine.base import Evaluation, Generation
     from starcoder_lsp.engine.llama_cpp import LlamaCpp
     from starcoder_lsp.loading import Model
 
@@ -61,43 +61,6 @@ def engine(shared: LlamaCpp) -> LlamaCpp:
 @pytest.fixture(scope="module")
 def ids(model: Model) -> list[int]:
     return model.tokenizer.encode(CODE * 40)
-
-
-class CancelAfter(CancelToken):
-    """Is cancelled when it was looked at `looks` times."""
-
-    def __init__(self, looks: int) -> None:
-        super().__init__()
-        self._left = looks
-
-    @property
-    def cancelled(self) -> bool:
-        self._left -= 1
-        if self._left < 0:
-            self.cancel()
-        return super().cancelled
-
-
-def prefill(engine: LlamaCpp, ids: Sequence[int], *, slot: int = 0, cancel: CancelToken | None = None) -> Evaluation:
-    return engine.prefill(ids, slot=slot, cancel=cancel or CancelToken())
-
-
-def generate(
-    engine: LlamaCpp,
-    ids: Sequence[int],
-    count: int = 8,
-    *,
-    slot: int = 0,
-    cancel: CancelToken | None = None,
-    end: Callable[[Token], bool] = lambda _token: False,
-) -> tuple[list[Token], Generation]:
-    tokens: list[Token] = []
-
-    def take(token: Token) -> bool:
-        tokens.append(token)
-        return end(token)
-
-    return tokens, engine.generate(ids, slot=slot, max_tokens=count, on_token=take, cancel=cancel or CancelToken())
 
 
 def test_only_the_new_end_of_a_prompt_is_evaluated(engine: LlamaCpp, ids: list[int]) -> None:
@@ -155,7 +118,7 @@ def test_a_cancelled_decode_keeps_what_it_wrote(engine: LlamaCpp, ids: list[int]
         cancel.cancel()
         return False
 
-    tokens, generation = generate(engine, ids[:50], 100, cancel=cancel, end=stop)
+    tokens, generation = generate(engine, ids[:50], 100, cancel=cancel, on_token=stop)
     assert generation.finish == "cancelled"
     assert generation.generated <= 2
     written = ids[:50] + [token.id for token in tokens]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.editors import lab
 from tests.editors.lab import REPOSITORY, Home, block, page, poll, sure
 from tests.editors.neovim.driver import Neovim
 
@@ -24,18 +25,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.editors
 
-CODE = """\
-def add(a, b):
-    return a + b
-
-
-def subtract(a, b):
-    return a - b
-
-
-def multiply(a, b):
-"""
 INDENT = "    "
+CODE = lab.CODE.removesuffix(INDENT)
 PAGE = block(page("neovim"), "With the plugin")
 PAGE = sure(PAGE, "setup()", "setup({ options = { minConfidence = -100 } })")
 ALONE = block(page("neovim"), "Without the plugin")
@@ -97,6 +88,14 @@ def requests(home: Home) -> int:
     return sum('method = "textDocument/inlineCompletion"' in line for line in sent(home))
 
 
+def suggested(open_neovim: Open, configuration: str | None = None) -> tuple[Neovim, str]:
+    """Open CODE in a Neovim, type `re` at its end and wait for the ghost text behind it."""
+    neovim = open_neovim(CODE, configuration)
+    neovim.wait_ready()
+    neovim.type("Gore")
+    return neovim, neovim.wait_ghost()
+
+
 TRACE = "\nvim.lsp.log.set_level('trace')\n"
 
 
@@ -115,10 +114,7 @@ def test_the_lsp_file_alone_gives_ghost_text(home: Home, open_neovim: Open) -> N
 
 
 def test_a_suggestion_is_accepted_with_tab(home: Home, open_neovim: Open) -> None:
-    neovim = open_neovim(CODE, PAGE + TRACE)
-    neovim.wait_ready()
-    neovim.type("Gore")
-    ghost = neovim.wait_ghost()
+    neovim, ghost = suggested(open_neovim, PAGE + TRACE)
     neovim.type("<Tab>")
     neovim.wait("the suggestion is in the text", f"return vim.api.nvim_buf_line_count(0) >= {CODE.count(chr(10)) + 1}")
     neovim.wait_no_ghost()
@@ -131,10 +127,7 @@ def test_as_a_package_it_needs_one_line(home: Home, open_neovim: Open) -> None:
     packages = home.path / "data" / "nvim" / "site" / "pack" / "plugins" / "start"
     packages.mkdir(parents=True)
     (packages / "starcoder").symlink_to(REPOSITORY / "editors" / "neovim")
-    neovim = open_neovim(CODE, "require('starcoder').setup({ options = { minConfidence = -100 } })")
-    neovim.wait_ready()
-    neovim.type("Gore")
-    ghost = neovim.wait_ghost()
+    neovim, ghost = suggested(open_neovim, "require('starcoder').setup({ options = { minConfidence = -100 } })")
     neovim.lua("return require('starcoder').accept()")
     neovim.wait("the suggestion is in the text", "return vim.api.nvim_get_current_line() ~= '    re'")
     neovim.save()
@@ -149,10 +142,7 @@ def test_tab_stays_tab_where_nothing_is_suggested(home: Home, open_neovim: Open)
 
 
 def test_one_word_is_accepted_and_the_rest_stays(home: Home, open_neovim: Open) -> None:
-    neovim = open_neovim(CODE, PAGE + TRACE)
-    neovim.wait_ready()
-    neovim.type("Gore")
-    ghost = neovim.wait_ghost()
+    neovim, ghost = suggested(open_neovim, PAGE + TRACE)
     word = re.match(r"\s*(\w+|[^\w\s]+)", ghost)
     assert word
     assert word[0] != ghost, "the model suggested a single word"
@@ -166,10 +156,7 @@ def test_one_word_is_accepted_and_the_rest_stays(home: Home, open_neovim: Open) 
 
 
 def test_one_line_is_accepted_and_the_rest_stays(home: Home, open_neovim: Open) -> None:
-    neovim = open_neovim(CODE, PAGE.replace("-100", "-100, multiline = 'always'"))
-    neovim.wait_ready()
-    neovim.type("Gore")
-    ghost = neovim.wait_ghost()
+    neovim, ghost = suggested(open_neovim, PAGE.replace("-100", "-100, multiline = 'always'"))
     line, newline, rest = ghost.partition("\n")
     neovim.type("<M-l>")
     neovim.wait("the line is in the text", f"return vim.endswith(vim.api.nvim_get_current_line(), {'re' + line!r})")
@@ -203,10 +190,7 @@ def test_accepting_in_the_middle_of_typing_doubles_nothing(home: Home, open_neov
 
 
 def test_a_contradicted_suggestion_vanishes_at_once(open_neovim: Open) -> None:
-    neovim = open_neovim(CODE)
-    neovim.wait_ready()
-    neovim.type("Gore")
-    ghost = neovim.wait_ghost()
+    neovim, ghost = suggested(open_neovim)
     neovim.type("Q")
     assert neovim.ghost() == ""
     neovim.type("<BS>")
@@ -214,10 +198,7 @@ def test_a_contradicted_suggestion_vanishes_at_once(open_neovim: Open) -> None:
 
 
 def test_escape_and_the_dismiss_key_hide_a_suggestion(home: Home, open_neovim: Open) -> None:
-    neovim = open_neovim(CODE, PAGE + TRACE)
-    neovim.wait_ready()
-    neovim.type("Gore")
-    neovim.wait_ghost()
+    neovim, _ = suggested(open_neovim, PAGE + TRACE)
     neovim.type("<C-]>")
     neovim.wait_no_ghost()
     assert neovim.lua("return vim.api.nvim_get_mode().mode") == "i"
@@ -306,10 +287,7 @@ def test_models_are_completed_picked_and_refused_with_a_sentence(open_neovim: Op
 
 
 def test_a_server_killed_in_mid_request_comes_back_and_suggests_again(open_neovim: Open) -> None:
-    neovim = open_neovim(CODE)
-    neovim.wait_ready()
-    neovim.type("Gore")
-    neovim.wait_ghost()
+    neovim, _ = suggested(open_neovim)
     (server,) = neovim.servers()
     server.suspend()
     neovim.type("t")
@@ -369,10 +347,7 @@ def test_help_is_found(open_neovim: Open, home: Home) -> None:
 
 
 def test_a_refreshed_suggestion_is_asked_for_again(home: Home, open_neovim: Open) -> None:
-    neovim = open_neovim(CODE, PAGE + TRACE)
-    neovim.wait_ready()
-    neovim.type("Gore")
-    ghost = neovim.wait_ghost()
+    neovim, ghost = suggested(open_neovim, PAGE + TRACE)
     before = requests(home)
     neovim.lua(
         "local it = vim.lsp.get_clients()[1] "

@@ -25,8 +25,8 @@ class CancelAfter(CancelToken):
         return super().cancelled
 
 
-def prefill(engine: Engine, ids: Sequence[int], cancel: CancelToken | None = None) -> Evaluation:
-    return engine.prefill(ids, slot=0, cancel=cancel or CancelToken())
+def prefill(engine: Engine, ids: Sequence[int], cancel: CancelToken | None = None, *, slot: int = 0) -> Evaluation:
+    return engine.prefill(ids, slot=slot, cancel=cancel or CancelToken())
 
 
 def generate(
@@ -34,6 +34,7 @@ def generate(
     ids: Sequence[int],
     count: int = 12,
     *,
+    slot: int = 0,
     cancel: CancelToken | None = None,
     on_token: Callable[[Token], bool] = lambda _token: False,
 ) -> tuple[list[Token], Generation]:
@@ -45,7 +46,7 @@ def generate(
         return on_token(token)
 
     cancel = cancel or CancelToken()
-    return tokens, engine.generate(ids, slot=0, max_tokens=count, on_token=take, cancel=cancel)
+    return tokens, engine.generate(ids, slot=slot, max_tokens=count, on_token=take, cancel=cancel)
 
 
 def ids_of(tokens: Sequence[Token]) -> list[int]:

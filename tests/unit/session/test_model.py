@@ -1,0 +1,130 @@
+"""The model is loaded, cannot be loaded, or is changed for another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from tests.support.fakes import continuation, settle, until
+from tests.support.session_bench import AT_ONCE, answer, inserted, superseded
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.support.session_bench import Bench, Make
+
+
+async def test_a_request_before_the_model_is_there_waits_for_it(make: Make) -> None:
+    bench = make(start=False)
+    bench.stage.free.set()
+    bench.open("one")
+    task = bench.ask(3)
+    await settle()
+    bench.session.start()
+    assert inserted(await answer(task)) == continuation("one")
+    assert bench.ear.states == ["loading", "ready", "busy", "ready"]
+
+
+async def test_a_model_that_cannot_be_loaded_answers_nothing(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    bench = make(evolve(AT_ONCE, model="missing"), start=False)
+    bench.open("one")
+    task = bench.ask(3)
+    await settle()
+    bench.session.start()
+    assert await answer(task) is None
+    await until(lambda: bench.status == "error")
+    assert bench.session.status.message == "missing is not there"
+    assert bench.ear.ends == ["missing is not there"]
+    assert await answer(bench.ask(3)) is None
+    assert "missing is not there" in caplog.text
+
+
+async def test_another_model_after_one_that_failed(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    bench = make(evolve(AT_ONCE, model="missing"))
+    await until(lambda: bench.status == "error")
+    caplog.clear()
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    await until(lambda: bench.status == "ready")
+    assert (bench.session.status.model, bench.session.status.message) == ("second", None)
+    bench.stage.free.set()
+    bench.open("one")
+    assert await answer(bench.ask(3)) is not None
+
+
+async def test_settings_that_leave_the_engine_alone_do_not_load_it_again(bench: Bench) -> None:
+    bench.session.configure(evolve(AT_ONCE, max_tokens=7))
+    await settle()
+    assert bench.loads.begun == ["nano"]
+    assert bench.status == "ready"
+
+
+async def test_a_request_during_a_switch_is_answered_by_the_new_model(bench: Bench) -> None:
+    bench.open("one")
+    task = await bench.asked(3)
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    assert bench.status == "loading"
+    other = bench.ask(2)
+    bench.stage.free.set()
+    assert await superseded(task)
+    assert inserted(await answer(other)) == continuation("on")
+    assert {step.model for step in bench.stage.steps} == {"second"}
+    await until(lambda: bench.status == "ready")
+    assert bench.session.status.model == "second"
+
+
+async def test_running_work_is_done_again_by_the_new_model(bench: Bench) -> None:
+    bench.open("one")
+    task = await bench.asked(3)
+    bench.stage.grant()
+    await until(lambda: len(bench.stage.steps) == 1)
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    await until(lambda: bench.at("suggest", "one") and bench.stage.waiting.model == "second")  # type: ignore[union-attr]
+    bench.stage.free.set()
+    assert inserted(await answer(task)) == continuation("one")
+    await bench.idle()
+    assert bench.status == "ready"
+
+
+async def test_what_an_earlier_model_said_is_forgotten(bench: Bench) -> None:
+    bench.open("one")
+    bench.stage.free.set()
+    await answer(bench.ask(3))
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    await until(lambda: bench.status == "ready")
+    bench.stage.steps.clear()
+    await answer(bench.ask(3))
+    assert {step.model for step in bench.stage.steps} == {"second"}
+
+
+async def test_a_load_that_ends_after_another_was_asked_for_is_not_taken(make: Make) -> None:
+    bench = make(start=False)
+    bench.loads.hold.set()
+    bench.session.start()
+    await until(lambda: bench.loads.begun == ["nano"])
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    bench.loads.let_one()
+    await until(lambda: bench.loads.begun == ["nano", "second"])
+    await settle()
+    assert bench.status == "loading"
+    assert bench.session.runtime is None
+    bench.loads.let_one()
+    await until(lambda: bench.status == "ready")
+    assert bench.session.status.model == "second"
+    assert bench.ear.states == ["loading", "ready"]
+
+
+async def test_a_failed_load_does_not_disturb_the_one_asked_for_after_it(make: Make) -> None:
+    bench = make(evolve(AT_ONCE, model="missing"), start=False)
+    bench.loads.hold.set()
+    bench.session.start()
+    await until(lambda: bench.loads.begun == ["missing"])
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    bench.open("one")
+    task = bench.ask(3)
+    bench.stage.free.set()
+    bench.loads.let_one()
+    bench.loads.let_one()
+    assert inserted(await answer(task)) == continuation("one")
+    assert "error" not in bench.ear.states
+    assert bench.status == "ready"
