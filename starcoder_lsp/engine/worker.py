@@ -135,6 +135,15 @@ class Worker(Generic[R]):
                 if job.key == key and (not lanes or job.lane in lanes):
                     self._drop(job, Cancelled)
 
+    def promote(self, job: Job[R], lane: Lane) -> None:
+        """Move a job up to `lane`, where somebody waits for it now: what runs of a lower lane yields to it."""
+        with self._condition:
+            if job.lane <= lane:
+                return
+            job.lane = lane
+            if self._running is not None and self._running.lane > lane and job in self._waiting:
+                self._running.token.cancel()
+
     @property
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
@@ -146,7 +155,7 @@ class Worker(Generic[R]):
         with self._condition:
             return any(job.lane is lane for job in [*self._waiting, *([self._running] if self._running else [])])
 
-    def close(self, timeout: float = 2.0) -> None:
+    def close(self, timeout: float = 0.5) -> None:
         """Cancel everything, close the resource, end the thread; give up waiting after `timeout` seconds."""
         with self._condition:
             self._closing = True
