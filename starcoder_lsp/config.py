@@ -113,6 +113,18 @@ class Settings:
         """Return what the loaded engine depends on: a change of it loads the model again."""
         return (self.model, self.engine, self.context_size, self.gpu_layers, self.threads, self.flash_attention)
 
+    def with_engine_part(self, other: Settings) -> Settings:
+        """Return these settings with the engine part of others."""
+        return evolve(
+            self,
+            model=other.model,
+            engine=other.engine,
+            context_size=other.context_size,
+            gpu_layers=other.gpu_layers,
+            threads=other.threads,
+            flash_attention=other.flash_attention,
+        )
+
 
 _BY_NAME: dict[str, Attribute[Any]] = {one.metadata["name"]: one for one in fields(Settings)}
 

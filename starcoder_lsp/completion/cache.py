@@ -28,6 +28,17 @@ class Made:
     identity: str = ""
     """Under which clients know it: the same for its first piece, the whole, and what is left of it."""
 
+    def holds(self, text: str, offset: int) -> bool:
+        """Whether `text` is what it was with the suggestion typed in, up to `offset`: nothing of it, a part, or all."""
+        typed = offset - self.offset
+        return (  # cheap tests first
+            0 <= typed <= len(self.insert)
+            and len(text) == len(self.text) + typed
+            and text.startswith(self.insert[:typed], self.offset)
+            and text.endswith(self.text[self.offset :])
+            and text.startswith(self.text[: self.offset])
+        )
+
 
 @frozen
 class Hit:
@@ -76,18 +87,7 @@ class SuggestionCache:
         for made in reversed(self._made.values()):
             typed = offset - made.offset
             # Typed to its end, it is time for a new one; an empty one still holds where it was made.
-            if typed < 0 or typed > max(0, len(made.insert) - 1) or made.conditions != conditions:
-                continue
-            if _is_typed(made, typed, text):
+            to_its_end = typed > max(0, len(made.insert) - 1)
+            if not to_its_end and made.conditions == conditions and made.holds(text, offset):
                 return Hit(made, made.insert[typed:])
         return None
-
-
-def _is_typed(made: Made, typed: int, text: str) -> bool:
-    """Whether `text` is what it was with the first `typed` characters of the suggestion in it. Cheap tests first."""
-    return (
-        len(text) == len(made.text) + typed
-        and text.startswith(made.insert[:typed], made.offset)
-        and text.endswith(made.text[made.offset :])
-        and text.startswith(made.text[: made.offset])
-    )

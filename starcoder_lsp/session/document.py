@@ -1,4 +1,4 @@
-"""One open document of a session: its newest snapshot, and what is remembered about it."""
+"""One open document of a session: its newest snapshot, what is remembered about it, made and offered for it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starcoder_lsp.completion.prompt import Place
 from starcoder_lsp.completion.rhythm import Rhythm
 
 if TYPE_CHECKING:
+    from starcoder_lsp.completion.cache import Made
     from starcoder_lsp.documents import Snapshot
     from starcoder_lsp.engine.worker import Job
     from starcoder_lsp.suggest import Runtime
@@ -27,6 +28,21 @@ class Selected:
     text: str
 
 
+@frozen
+class Offer:
+    """A suggestion for an editor: `insert` in place of what stands from `start` to `end` of `snapshot` (offsets).
+
+    Its lines end with a newline. `id` stays the same while the user types through one suggestion.
+    """
+
+    id: str
+    insert: str
+    snapshot: Snapshot
+    start: int
+    end: int
+    model: str
+
+
 @define(eq=False)
 class Making:
     """A suggestion being made: for which place, by which job, and what is there so far."""
@@ -37,17 +53,21 @@ class Making:
     job: Job[Runtime] | None = None
     """None only between making this and submitting its job."""
     piece: asyncio.Event = field(factory=asyncio.Event)
-    """Set when there is a first piece, and when the job has ended."""
+    """Set when there is a piece more, and when the job has ended."""
     ended: asyncio.Event = field(factory=asyncio.Event)
     """Set when the job has ended and its result was taken."""
+    so_far: Made | None = None
+    """The newest piece."""
     shown: str = ""
     """What was answered early, if anything was."""
     error: BaseException | None = None
     """Why there is no result."""
 
-    def is_for(self, place: Place, conditions: object) -> bool:
-        """Whether a request for `place` under `conditions` may share it."""
-        return self.place == place and self.conditions == conditions
+    def serves(self, place: Place, conditions: object) -> bool:
+        """Whether a request for `place` may share it: it is for this place, or was typed through up to there so far."""
+        if self.conditions != conditions:
+            return False
+        return self.place == place or (self.so_far is not None and self.so_far.holds(place.text, place.offset))
 
 
 @define(eq=False)

@@ -8,7 +8,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
+from attrs import define, evolve
 
 from starcoder_lsp.engine.worker import Worker
 from starcoder_lsp.errors import EngineFailed, StarcoderError, Superseded
@@ -30,7 +30,7 @@ _RELOAD_SPAN_S = 300.0
 class ModelKeeper:
     """One model at a time. `worker` runs jobs over it; `runtime` is None until it is loaded, and after a failure.
 
-    All methods belong to the event loop's thread, but for `call`.
+    All methods belong to the event loop's thread, but for `call` and `_open`.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class ModelKeeper:
         listener: Listener,
         load_runtime: Callable[[Settings, Callable[[str, int | None], None]], Runtime],
         clock: Callable[[], float],
-        loaded: Callable[[], None],
+        loaded: Callable[[Settings], None],
     ) -> None:
-        """Start without a model. `clock` gives seconds; `loaded` is called each time a model is ready."""
+        """Start without a model. `clock` gives seconds; `loaded` is told each time by which settings one is ready."""
         self.worker: Worker[Runtime] = Worker()
         self.runtime: Runtime | None = None
         self.status = Status()
@@ -50,43 +50,76 @@ class ModelKeeper:
         self._clock = clock
         self._loaded = loaded
         self._loop = asyncio.get_running_loop()
-        self._asked: object = None  # stands for the newest load: what an older one reports comes too late
+        self.loads = 0
+        """How many loads were asked for. It stands for the newest: what an older one reports comes too late."""
+        self._worked: Settings | None = None  # of the newest model that could be loaded
         self._reloads: list[float] = []
         self._closed = False
 
     def load(self, settings: Settings) -> None:
-        """Load the model that the settings name, in the background, in place of the one there is."""
+        """Load the model that the settings name, in the background, in place of the one there is.
+
+        If that fails, the one that worked before is loaded again, once.
+        """
         self.runtime = None
-        asked = self._asked = object()
+        self.loads += 1
+        load = _Load(self.loads, settings)
+        if self._worked is not None and self._worked.engine_part() != settings.engine_part():
+            load.before = self._worked
+        self._loading(settings)
+        future = self.worker.open(lambda: self._open(load), lambda runtime: runtime.engine.close())
+        future.add_done_callback(partial(self.call, self._take, load))
+
+    def _open(self, load: _Load) -> Runtime:
+        """Load on the worker's thread: there the requests that wait go on waiting while the model is changed back."""
+        report = partial(self.call, self._report, load)
+        try:
+            return self._load_runtime(load.settings, report)
+        except Exception as error:
+            if load.before is None or load.number != self.loads:
+                raise
+            _log(error)
+            failed = error.with_traceback(None)  # its traceback would keep alive what was loaded
+        load.settings = load.before
+        self.call(self._going_back, load, failed)
+        try:
+            return self._load_runtime(load.settings, report)
+        except Exception as error:
+            raise failed from error
+
+    def _loading(self, settings: Settings) -> None:
         self.set_status(state="loading", model=settings.model, engine=None, message=None, progress=None)
         self._listener.loading(f"Loading {settings.model}", None)
-        future = self.worker.open(
-            lambda: self._load_runtime(settings, partial(self.call, self._report, asked)),
-            lambda runtime: runtime.engine.close(),
-        )
-        future.add_done_callback(partial(self.call, self._take, asked))
 
-    def _report(self, asked: object, message: str, percent: int | None) -> None:
-        if asked is not self._asked:
+    def _report(self, load: _Load, message: str, percent: int | None) -> None:
+        if load.number != self.loads:
             return
         self.set_status(message=message, progress=percent)
         self._listener.loading(message, percent)
 
-    def _take(self, asked: object, future: Future[Runtime]) -> None:
+    def _going_back(self, load: _Load, error: Exception) -> None:
+        if self._closed or load.number != self.loads:
+            return
+        load.notice = f"{_sentence(error)} Going back to {load.settings.model}."
+        self._listener.loaded(load.notice)
+        self._loading(load.settings)
+
+    def _take(self, load: _Load, future: Future[Runtime]) -> None:
         error = future.exception()
-        if isinstance(error, Superseded) or self._closed or asked is not self._asked:
+        if isinstance(error, Superseded) or self._closed or load.number != self.loads:
             return
         if error is not None:
-            log.error("%s", error, exc_info=None if isinstance(error, StarcoderError) else error)
+            _log(error)
+            self._worked = None
             self.set_status(state="error", message=str(error) or type(error).__name__, progress=None)
             self._listener.loaded(self.status.message)
             return
         runtime = self.runtime = future.result()
-        self.set_status(
-            state=self.resting, model=runtime.name, engine=runtime.engine.info.engine, message=None, progress=None
-        )
+        self._worked = load.settings
+        engine = runtime.engine.info.engine
+        self.set_status(state=self.resting, model=runtime.name, engine=engine, message=load.notice, progress=None)
         self._listener.loaded(None)
-        self._loaded()
+        self._loaded(load.settings)
 
     def failed(self, error: BaseException, settings: Settings) -> None:
         """Hear that a job failed: log it, and load the model again if the engine broke, a limited number of times."""
@@ -122,6 +155,29 @@ class ModelKeeper:
             self._loop.call_soon_threadsafe(partial(function, *arguments))
 
     def close(self) -> None:
-        """End all work. Idempotent."""
-        self._closed = True
-        self.worker.close()
+        """End all work. Idempotent: what does not listen is waited for once, not again at `exit`."""
+        if not self._closed:
+            self._closed = True
+            self.worker.close()
+
+
+@define(eq=False)
+class _Load:
+    """A load that was asked for."""
+
+    number: int
+    settings: Settings
+    """Of the model that is loaded."""
+    before: Settings | None = None
+    """Of the model to go back to if that fails."""
+    notice: str | None = None
+    """Why it went back: a sentence for the user."""
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text if text.endswith(".") else f"{text}."
+
+
+def _log(error: BaseException) -> None:
+    log.error("%s", error, exc_info=None if isinstance(error, StarcoderError) else error)

@@ -14,8 +14,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from starcoder_lsp.completion.cache import Hit, Made
 from starcoder_lsp.completion.cursor import Cursor
 from starcoder_lsp.config import Settings
@@ -23,11 +21,12 @@ from starcoder_lsp.documents import Snapshot, changed_until
 from starcoder_lsp.engine.worker import Lane
 from starcoder_lsp.errors import Cancelled, EngineClosed, Superseded
 from starcoder_lsp.loading import load
-from starcoder_lsp.session.document import Document, Making, Selected
+from starcoder_lsp.session.document import Document, Making, Offer, Selected
 from starcoder_lsp.session.feedback import Feedback
 from starcoder_lsp.session.keeper import ModelKeeper
 from starcoder_lsp.session.prefill import Prefiller
-from starcoder_lsp.suggest import Answer, Ask, Counters, Partial, Runtime, Speed
+from starcoder_lsp.session.status import counted_by
+from starcoder_lsp.suggest import Answer, Ask, Partial, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,21 +43,6 @@ _EARLY_MS = 250.0
 _LATE_MS = 1_500.0
 """Others wait this long for the whole."""
 _TYPICAL_TOKENS = 12
-
-
-@frozen
-class Offer:
-    """A suggestion for an editor: `insert` in place of what stands from `start` to `end` of `snapshot` (offsets).
-
-    Its lines end with a newline. `id` stays the same while the user types through one suggestion.
-    """
-
-    id: str
-    insert: str
-    snapshot: Snapshot
-    start: int
-    end: int
-    model: str
 
 
 class Session:
@@ -92,7 +76,9 @@ class Session:
         """Load the model that the settings name, in the background; called again, load it anew."""
         self._keeper.load(self.settings)
 
-    def _model_loaded(self) -> None:
+    def _model_loaded(self, loaded: Settings) -> None:
+        # Where the model asked for could not be loaded, it can be asked for again: the settings say what is there.
+        self.settings = self.settings.with_engine_part(loaded)
         for document in self._documents.values():
             document.cache.clear()
             self._prefiller.warm(document)
@@ -174,22 +160,21 @@ class Session:
         hit = document.cache.find(conditions, place.text, place.offset)
         if hit is not None:
             self._from_memory += 1
-            return self._offer(snapshot, here, hit)
-        if document.making is not None and not document.making.is_for(place, conditions):
+            return self._offer(document, snapshot, here, hit)
+        if document.making is not None and not document.making.serves(place, conditions):
             self._drop(document)
         try:
-            making = await self._begin(document, place, ticket, manual=manual)
-            made = await self._first_answer(document, making, arrived) if making is not None else None
+            hit = await self._find_out(document, place, ticket, arrived, manual=manual)
         except asyncio.CancelledError:
             if document.ticket == ticket:  # a newer request may be waiting for the same work
                 self._drop(document)
             raise
         if document.ticket != ticket:
             raise Superseded("a newer request took its place")
-        if made is None:
+        if hit is None or not hit.rest:
             return None
         self._keeper.set_status(latency_ms=round((self._clock() - arrived) * 1e3, 1))
-        return self._offer(snapshot, here, Hit(made, made.insert))
+        return self._offer(document, snapshot, here, hit)
 
     def _wanted(self, document: Document, *, manual: bool) -> bool:
         if self._closed or self._keeper.paused or document.snapshot.uri in self._paused_uris:
@@ -199,9 +184,11 @@ class Session:
     def _conditions(self) -> object:
         settings = self.settings
         chosen = (settings.layout, settings.multiline, settings.max_tokens, settings.min_confidence)
-        return (id(self._keeper.runtime), *chosen)
+        return (self._keeper.loads, *chosen)
 
-    async def _begin(self, document: Document, place: Place, ticket: int, *, manual: bool) -> Making | None:
+    async def _find_out(
+        self, document: Document, place: Place, ticket: int, arrived: float, *, manual: bool
+    ) -> Hit | None:
         """Wait for a pause of the user's, then make a suggestion, or join what is being made for this place."""
         if not manual:
             text = document.snapshot.text
@@ -210,10 +197,23 @@ class Session:
                 raise Superseded("the text changed")
             if not self._wanted(document, manual=False):
                 return None
+            hit = document.cache.find(self._conditions(), place.text, place.offset)
+            if hit is not None and hit.made.complete:  # it came to its end during the wait
+                return hit
+        while True:
+            making = self._join(document, place) or self._make(document, place, Lane.INTERACTIVE)
+            hit = await self._first_answer(document, making, place, arrived)
+            if hit is not None or making.place == place or document.ticket != ticket:
+                return hit
+            # The user typed all that it came to: it is time for a new one.
+
+    def _join(self, document: Document, place: Place) -> Making | None:
+        """Return what is being made for this place, if anything is; from now on a person waits for it."""
         making = document.making
-        if making is not None and making.is_for(place, self._conditions()):
-            return making
-        return self._make(document, place, Lane.INTERACTIVE)
+        if making is None or making.job is None or not making.serves(place, self._conditions()):
+            return None
+        self._keeper.worker.promote(making.job, Lane.INTERACTIVE)
+        return making
 
     async def _wait(self, document: Document, ticket: int) -> None:
         speed = self._keeper.runtime.speed if self._keeper.runtime else None
@@ -250,10 +250,7 @@ class Session:
     def _drop_if_outdated(self, document: Document) -> None:
         """After a change: end what is being made, unless the user types just what it says so far."""
         making = document.making
-        if making is None:
-            return
-        place = document.place(document.cursor)
-        if document.cache.find(making.conditions, place.text, place.offset) is None:
+        if making is not None and not making.serves(document.place(document.cursor), making.conditions):
             self._drop(document)
 
     def _ask(self, document: Document, place: Place) -> Ask:
@@ -275,7 +272,8 @@ class Session:
             return
         if piece.mean_logprob < self._threshold():
             return
-        document.cache.put(self._as_made(making, piece.text, piece.mean_logprob, complete=False))
+        making.so_far = self._as_made(making, piece.text, piece.mean_logprob, complete=False)
+        document.cache.put(making.so_far)
         making.piece.set()
 
     def _made(self, document: Document, making: Making, future: Future[object]) -> None:
@@ -310,21 +308,18 @@ class Session:
             if answer.quick and current:
                 self._prefiller.fill_soon(document)
 
-    async def _first_answer(self, document: Document, making: Making, arrived: float) -> Made | None:
-        """Wait for the whole suggestion, or for a piece of it if the whole takes too long."""
+    async def _first_answer(self, document: Document, making: Making, place: Place, arrived: float) -> Hit | None:
+        """Wait for the whole suggestion, or if that takes too long for a piece of it that goes on behind `place`."""
         patience = (_EARLY_MS if self.settings.refresh else _LATE_MS) / 1e3 - (self._clock() - arrived)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(making.ended.wait(), max(0.0, patience))
-        await making.piece.wait()
+        find = partial(document.cache.find, making.conditions, place.text, place.offset)
+        while not making.ended.is_set() and find() is None:
+            making.piece.clear()
+            await making.piece.wait()
         if isinstance(making.error, Cancelled):
             raise Superseded("nobody waits for this any more") from making.error
-        if making.error is not None:
-            return None
-        hit = document.cache.find(making.conditions, making.place.text, making.place.offset)
-        if hit is None or not hit.rest:
-            return None
-        making.shown = hit.made.insert
-        return hit.made
+        return find() if making.error is None else None
 
     def _as_made(self, making: Making, text: str, logprob: float, *, complete: bool) -> Made:
         place = making.place
@@ -336,9 +331,11 @@ class Session:
             return self.settings.min_confidence
         return self._keeper.runtime.min_confidence if self._keeper.runtime else -100.0
 
-    def _offer(self, snapshot: Snapshot, here: Selected, hit: Hit) -> Offer | None:
+    def _offer(self, document: Document, snapshot: Snapshot, here: Selected, hit: Hit) -> Offer | None:
         if not hit.rest:
             return None
+        if document.making is not None and document.making.identity == hit.made.identity:
+            document.making.shown = hit.made.insert
         self._feedback.offered(snapshot.uri, hit.made)
         model = self._keeper.status.model or self.settings.model
         return Offer(hit.made.identity, here.text + hit.rest, snapshot, here.start, here.end, model)
@@ -356,7 +353,7 @@ class Session:
         if self._ask_ahead(document) is None:
             return
         place = document.place(document.cursor)
-        if document.making is None or not document.making.is_for(place, self._conditions()):
+        if document.making is None or not document.making.serves(place, self._conditions()):
             self._make(document, place, Lane.WARM)
 
     # ---- what the editor reports ---------------------------------------------------------------------------------
@@ -410,19 +407,8 @@ class Session:
 
     def stats(self) -> dict[str, object]:
         """Return the counters of `starcoder.stats` (docs/protocol.md)."""
-        runtime = self._keeper.runtime
-        counters = runtime.counters if runtime else Counters()
-        speed = runtime.speed if runtime else Speed(0.0, 0.0)
         return {
-            "evaluatedTokens": counters.evaluated,
-            "generatedTokens": counters.generated,
-            "engineMs": round(counters.engine_ms, 3),
-            "promptTokens": counters.prompt,
-            "prefixTokens": counters.before,
-            "suffixTokens": counters.after,
-            "quickSuggestions": counters.quick,
-            "prefillSpeed": round(speed.prefill, 1),
-            "decodeSpeed": round(speed.decode, 1),
+            **counted_by(self._keeper.runtime),
             "idle": self._keeper.worker.idle,
             "requests": self._requests,
             "fromMemory": self._from_memory,

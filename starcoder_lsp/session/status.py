@@ -1,10 +1,15 @@
-"""What the server is doing, for people: one value, told to a listener when it changes."""
+"""What the server is doing, for people: one value, told to a listener when it changes; and counters."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from attrs import frozen
+
+from starcoder_lsp.suggest import Counters, Speed
+
+if TYPE_CHECKING:
+    from starcoder_lsp.suggest import Runtime
 
 State = Literal["loading", "ready", "busy", "paused", "error"]
 
@@ -40,3 +45,20 @@ class Listener(Protocol):
     def loaded(self, error: str | None) -> None:
         """Hear that it ended; `error` is a sentence for the user."""
         ...
+
+
+def counted_by(runtime: Runtime | None) -> dict[str, object]:
+    """Return what a loaded model counted since its load, under the names of `starcoder.stats` (docs/protocol.md)."""
+    counters = runtime.counters if runtime else Counters()
+    speed = runtime.speed if runtime else Speed(0.0, 0.0)
+    return {
+        "evaluatedTokens": counters.evaluated,
+        "generatedTokens": counters.generated,
+        "engineMs": round(counters.engine_ms, 3),
+        "promptTokens": counters.prompt,
+        "prefixTokens": counters.before,
+        "suffixTokens": counters.after,
+        "quickSuggestions": counters.quick,
+        "prefillSpeed": round(speed.prefill, 1),
+        "decodeSpeed": round(speed.decode, 1),
+    }
