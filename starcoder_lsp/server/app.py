@@ -56,6 +56,7 @@ class App:
         self._encoding: Encoding = "utf-16"
         self._markdown = False
         self._plain_newlines = False
+        self._started = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._register()
 
@@ -100,7 +101,13 @@ class App:
 
     def _initialized(self, _params: types.InitializedParams) -> None:
         # Not a coroutine: notifications that follow must find the session started in the order they were sent.
-        self._spawn(self._start())
+        self._start_once()
+
+    def _start_once(self) -> None:
+        """Start at `initialized`; or at the first document or command of a client that does not send it."""
+        if not self._started:
+            self._started = True
+            self._spawn(self._start())
 
     async def _start(self) -> None:
         assert self._listener is not None  # noqa: S101 - made in initialize
@@ -141,6 +148,7 @@ class App:
     # ---- documents ---------------------------------------------------------------------------------------------
 
     def _did_open(self, params: types.DidOpenTextDocumentParams) -> None:
+        self._start_once()
         document = params.text_document
         snapshot = Snapshot.of(document.uri, document.version, str(document.language_id), document.text)
         self.session.open(snapshot, self._relative(document.uri))
@@ -193,6 +201,7 @@ class App:
         return evolve(offer, insert=adapt(offer.insert, line_end=line_end_of(offer.snapshot.text)))
 
     def _command(self, name: str, *arguments: object) -> object:
+        self._start_once()
         return COMMANDS[name](self.session, arguments)
 
 
