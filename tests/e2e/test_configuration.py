@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lsprotocol import types
 
 from tests.support.code import place_of
 from tests.support.editor import INLINE, Editor, editing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -91,15 +95,24 @@ async def test_settings_that_are_pushed() -> None:
         assert not await silent(editor)
 
 
-async def test_another_model_in_the_settings_is_loaded() -> None:
+async def test_another_model_in_the_settings_is_loaded(random_model: Callable[[str], Path]) -> None:
     async with editing() as editor:
-        push(editor, {"starcoder": {"model": "/nowhere/absent.gguf"}})
-        status = await editor.state("error")
-        assert "absent.gguf" in str(status["message"])
-        assert await silent(editor)
+        push(editor, {"starcoder": {"model": str(random_model("starcoder2"))}})
+        await editor.loaded("starcoder2-tiny")
         push(editor, {"starcoder": {"model": "nano"}})
         await editor.loaded("nano")
         assert not await silent(editor)
+
+
+async def test_a_model_in_the_settings_that_is_not_there_leaves_the_one_before() -> None:
+    async with editing() as editor:
+        push(editor, {"starcoder": {"model": "/nowhere/absent.gguf"}})
+        [shown] = await editor.shown(1)
+        assert "absent.gguf" in shown.message
+        assert shown.message.endswith("Going back to nano.")
+        assert not await silent(editor)
+        status = await editor.command("starcoder.status")
+        assert (status["state"], status["model"], status["message"]) == ("ready", "nano", shown.message)
 
 
 async def test_a_switch_outlives_a_change_of_other_settings() -> None:
@@ -131,7 +144,8 @@ async def test_progress_of_the_load() -> None:
         assert isinstance(reports[-1], types.WorkDoneProgressEnd)
         assert all(isinstance(report, types.WorkDoneProgressReport) for report in reports[1:-1])
         push(editor, {"starcoder": {"model": "/nowhere/absent.gguf"}})
-        await editor.state("error")
+        await editor.shown(1)
+        assert not await silent(editor)  # answered by the model it goes back to
         await settled(editor)
         ends = [reports[-1] for reports in heard.values() if reports]
         assert all(isinstance(end, types.WorkDoneProgressEnd) for end in ends)

@@ -156,13 +156,13 @@ class Editing(RuleBasedStateMachine):
     def pause(self, uri: str | None, *, on: bool) -> None:
         self._do(lambda: self.client.command("pause" if on else "resume", *([uri] if uri else [])))
 
-    @rule(name=st.sampled_from(["nano", "/second.gguf", "/missing.gguf"]), hold=st.booleans())
+    @rule(name=st.sampled_from(["nano", "second", "missing"]), hold=st.booleans())
     def switch(self, name: str, *, hold: bool) -> None:
         if hold:
             self.client.loads.hold.set()
         else:
             self.client.loads.hold.clear()
-        self._do(lambda: self.client.command("switchModel", name))
+        self._do(lambda: self.client.switch(name))
 
     @rule()
     def let_a_load_end(self) -> None:
@@ -222,7 +222,7 @@ def _one_act(client: Client, draw: random.Random) -> None:
         (15, lambda: client.cancel(draw.choice(recent))),
         (3, lambda: client.close_document(uri)),
         (2, lambda: client.command(draw.choice(["pause", "resume"]), uri)),
-        (2, lambda: client.command("switchModel", draw.choice(["nano", "/second.gguf"]))),
+        (2, lambda: client.switch(draw.choice(["nano", "second", "missing"]))),
         (3, lambda: client.accept(draw.choice(recent))),
     ]
     [act] = draw.choices([act for _weight, act in acts], [weight for weight, _act in acts])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from starcoder_lsp.config import Settings
 from starcoder_lsp.server.app import App
@@ -115,6 +115,11 @@ class Client:
         identity = f"command-{len(self.outbox)}-{name}"
         params = {"command": f"starcoder.{name}", "arguments": list(arguments)}
         self.send({"id": identity, "method": "workspace/executeCommand", "params": params})
+
+    def switch(self, model: str) -> None:
+        """Choose another model, as the command does once it has found the file."""
+        session = self.app.session
+        session.configure(evolve(session.settings, model=model))
 
     def _supersede(self, uri: str) -> None:
         for asked in self.asked.values():
