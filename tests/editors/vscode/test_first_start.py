@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.editors.lab import REPOSITORY
+from tests.editors.lab import REPOSITORY, poll
 from tests.editors.vscode.driver import Browser, CodeServer, Tap, Window
 
 if TYPE_CHECKING:
@@ -74,16 +75,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def try_again_until_it_installs(window: Window) -> None:
     """Click until the editor has read the changed settings file; before that, a try fails as the first did."""
-    for _ in range(40):
+    logs = window.server.machine_settings.parent.parent / "logs"
+
+    def log() -> str:
+        return "".join(path.read_text() for path in logs.glob("**/StarCoder.log"))
+
+    def tried(failures: int) -> bool:
+        return "Running" in log() or log().count("Installation failed") > failures
+
+    while "Running" not in log():
+        failures = log().count("Installation failed")
         window.click_button("Try Again")
-        texts = window.wait(
-            "an installation, or its failure",
-            ".notification-list-item-message",
-            lambda found: any("environment" in text or "/nowhere/python" in text for text in found),
-        )
-        if any("environment" in text for text in texts):
-            return
-    pytest.fail("the changed setting was never read")
+        poll("a step of an installation, or its failure", partial(tried, failures))
 
 
 def test_installs_its_own_server_and_gets_to_the_first_suggestion(
