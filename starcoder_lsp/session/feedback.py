@@ -20,10 +20,9 @@ class Feedback:
     counts: dict[str, int] = field(factory=lambda: dict.fromkeys(("show", "accept", "acceptPartial", "reject"), 0))
     _offered: OrderedDict[str, tuple[str, Made]] = field(factory=OrderedDict)
 
-    def offered(self, uri: str, made: Made) -> None:
-        """Remember a suggestion that was given to the editor."""
-        self._offered.pop(made.identity, None)
-        self._offered[made.identity] = (uri, made)
+    def offered(self, identity: str, uri: str, made: Made) -> None:
+        """Remember a suggestion that was given to the editor under this id."""
+        self._offered[identity] = (uri, made)
         while len(self._offered) > _REMEMBERED:
             self._offered.popitem(last=False)
 

@@ -230,7 +230,7 @@ class Session:
         """Begin to make a suggestion; a running one of this document is superseded."""
         self._drop(document)
         ask = self._ask(document, place)
-        making = Making(f"s{next(self._ids)}", place, self._conditions())
+        making = Making(f"m{next(self._ids)}", place, self._conditions())
 
         def run(runtime: Runtime, cancel: CancelToken) -> Answer:
             self._keeper.call(self._set_busy)
