@@ -26,7 +26,7 @@ class Made:
     logprob: float = 0.0
     """Mean log-probability of its tokens, natural log."""
     identity: str = ""
-    """Under which clients know it: the same for its first piece, the whole, and what is left of it."""
+    """Of the work that made it: the same for its first piece and the whole."""
 
     def holds(self, text: str, offset: int) -> bool:
         """Whether `text` is what it was with the suggestion typed in, up to `offset`: nothing of it, a part, or all."""

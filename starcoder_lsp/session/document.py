@@ -32,7 +32,7 @@ class Selected:
 class Offer:
     """A suggestion for an editor: `insert` in place of what stands from `start` to `end` of `snapshot` (offsets).
 
-    Its lines end with a newline. `id` stays the same while the user types through one suggestion.
+    Its lines end with a newline. Each answer has an `id` of its own, also one that continues what is shown.
     """
 
     id: str

@@ -336,9 +336,10 @@ class Session:
             return None
         if document.making is not None and document.making.identity == hit.made.identity:
             document.making.shown = hit.made.insert
-        self._feedback.offered(snapshot.uri, hit.made)
+        identity = f"s{next(self._ids)}"
+        self._feedback.offered(identity, snapshot.uri, hit.made)
         model = self._keeper.status.model or self.settings.model
-        return Offer(hit.made.identity, here.text + hit.rest, snapshot, here.start, here.end, model)
+        return Offer(identity, here.text + hit.rest, snapshot, here.start, here.end, model)
 
     def _ask_ahead(self, document: Document) -> Ask | None:
         """Return what a suggestion at the user's place would be asked; None where nothing may be done ahead."""
