@@ -32,6 +32,7 @@ QUIET = {
     "editor.suggestOnTriggerCharacters": False,
     "editor.wordBasedSuggestions": "currentDocument",
     "editor.autoClosingBrackets": "never",
+    "editor.autoClosingQuotes": "never",
     "editor.minimap.enabled": False,
     "files.autoSave": "off",
     "chat.disableAIFeatures": True,

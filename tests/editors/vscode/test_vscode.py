@@ -133,7 +133,7 @@ def test_esc_dismisses(window: Window, tap: Tap) -> None:
 
 def test_works_with_crlf_and_emoji_before_the_cursor(window: Window, tap: Tap) -> None:
     before = 'import this\r\n\r\nparty = "🎉🎉"  # 👩‍👩‍👧 and \U0001d54a\r\n'
-    typed = 'cakes = ["🎂", "🍰", '
+    typed = 'cakes = "🎂🍰" + open('
     after = "\r\nprint(cakes)\r\n"
     file = window.open(f"{before}║{after}")
     window.browser("insert", text=typed)
