@@ -9,38 +9,15 @@ Measured on the real vocabularies of StarCoder and StarCoder2: all 48,891 and 48
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gguf.constants import TokenType
 
+from starcoder_lsp.engine.byte_alphabet import token_text
 from starcoder_lsp.engine.gguf import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-def _alphabet() -> dict[int, str]:
-    """GPT-2's printable character for each byte: itself where it is printable, else one from 256 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    rest = [byte for byte in range(256) if byte not in set(printable)]
-    return {**{byte: chr(byte) for byte in printable}, **{byte: chr(256 + n) for n, byte in enumerate(rest)}}
-
-
-_CHARACTER: Final = _alphabet()
-_BYTE: Final = {character: byte for byte, character in _CHARACTER.items()}
-
-
-def token_bytes(token: str) -> bytes:
-    """Return the bytes that a token of the byte-level alphabet stands for; a token that is not in it, as UTF-8."""
-    try:
-        return bytes(_BYTE[character] for character in token)
-    except KeyError:
-        return token.encode()
-
-
-def token_text(token: bytes) -> str:
-    """Return `token` in the byte-level alphabet."""
-    return "".join(_CHARACTER[byte] for byte in token)
 
 
 def rebuild(tokens: Sequence[bytes]) -> Vocabulary:

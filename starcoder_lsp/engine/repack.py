@@ -29,8 +29,8 @@ from attrs import frozen
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from starcoder_lsp.engine import ggml_container as ggml
+from starcoder_lsp.engine.byte_alphabet import token_bytes
 from starcoder_lsp.engine.file_lock import locked
-from starcoder_lsp.engine.ggml_vocabulary import token_bytes
 from starcoder_lsp.engine.memory import human
 from starcoder_lsp.engine.requantise import dequantise, requantise, target_type
 from starcoder_lsp.errors import ModelError, ModelUnsupported

@@ -21,6 +21,7 @@ from gguf.constants import TokenType
 from tokenizers import AddedToken
 
 from starcoder_lsp.engine import bpe, pretokenizers
+from starcoder_lsp.engine.byte_alphabet import token_bytes
 from starcoder_lsp.engine.control_tokens import control_tokens
 from starcoder_lsp.errors import ModelUnsupported
 
@@ -120,10 +121,7 @@ class Tokenizer:
             return text.encode()
         if self._sentencepiece:
             return bytes([int(text[3:5], 16)]) if kind == _BYTE else text.replace(bpe.SPACE, " ").encode()
-        try:
-            return bytes(map(_BYTE_OF.__getitem__, text))
-        except KeyError:  # not in the byte alphabet: a token that was added by hand
-            return text.encode()
+        return token_bytes(text)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """Return the bytes of all tokens that are text; control tokens have none."""
@@ -151,13 +149,3 @@ def _rule(header: GGUFHeader) -> pretokenizers.PreTokenizer:
     if rule is None:
         raise ModelUnsupported(header.path, f"has a tokenizer that cuts words by an unknown rule ({name!r})", _REMEDY)
     return rule
-
-
-def _byte_alphabet() -> dict[str, int]:
-    """GPT-2's printable character for each byte (`bytes_to_unicode` in openai/gpt-2, src/encoder.py), inverted."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(0x100) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}
-
-
-_BYTE_OF: Final = _byte_alphabet()
