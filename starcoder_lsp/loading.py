@@ -19,7 +19,7 @@ from starcoder_lsp.engine.memory import available_memory, check_memory, plan_mem
 from starcoder_lsp.engine.tokenizer import Tokenizer
 from starcoder_lsp.errors import ModelUnsupported, ModelWithoutFim
 from starcoder_lsp.models.catalogue import SHIPPED, resolve, shipped_model
-from starcoder_lsp.suggest import Runtime, measure
+from starcoder_lsp.suggest import DEFAULT_MIN_CONFIDENCE, Runtime, measure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,7 @@ Report = Callable[[str, "int | None"], None]
 
 _SLOTS = (4, 3, 2)
 """Caches of a full context each, the most that fits: the last is for quick prompts, the others for files in turn."""
+_MIN_CONFIDENCE = "starcoder_lsp.min_confidence"
 _WARM_UP = "def main(argv):\n    for index, value in enumerate(argv):\n        print(index, value)\n"
 
 
@@ -57,6 +58,17 @@ def read_model(path: Path) -> Model:
     except NoFimTokens as error:
         raise ModelWithoutFim(path, header.architecture) from error
     return Model(header, tokenizer, tokens, SHIPPED if path == shipped_model() else path.stem)
+
+
+def min_confidence(header: GGUFHeader) -> float:
+    """Return the mean log-probability under which this model's suggestions are better hidden.
+
+    A file made for this server states what was measured on it (`starcoder_lsp.min_confidence`, nats a token).
+    """
+    stated = header.metadata.get(_MIN_CONFIDENCE)
+    if isinstance(stated, float) and -100 <= stated <= 0:  # noqa: PLR2004 - the range of the setting
+        return stated
+    return DEFAULT_MIN_CONFIDENCE
 
 
 def choose_engine(choice: EngineChoice, header: GGUFHeader) -> str:
@@ -94,7 +106,9 @@ def load(settings: Settings, report: Report = lambda _message, _percent: None) -
     engine = _open(model, settings, report)
     encoder = LineEncoder(model.tokenizer)
     speed = measure(engine, encoder.encode(_WARM_UP))
-    runtime = Runtime(engine, model.tokenizer, encoder, model.tokens, model.name, speed=speed)
+    runtime = Runtime(
+        engine, model.tokenizer, encoder, model.tokens, model.name, min_confidence=min_confidence(header), speed=speed
+    )
     log.info(
         "%s is ready after %.1f s: %s, window %d tokens, %d slots, prefill %.0f and decode %.0f tokens/s; %s",
         model.name,

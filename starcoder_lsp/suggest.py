@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from starcoder_lsp.engine.lines import LineEncoder
     from starcoder_lsp.engine.tokenizer import Tokenizer
 
+DEFAULT_MIN_CONFIDENCE = -2.0
+"""Mean log-probability (nats a token) under which suggestions are hidden where the model file states no threshold."""
 FIRST_ANSWER_S = 0.7
 """Seconds of prefill that a person is made to wait for; more is done in the background."""
 _FULL_S = 1.0
@@ -149,7 +151,7 @@ class Runtime:
     encoder: LineEncoder
     tokens: FimTokens
     name: str
-    min_confidence: float = -2.0
+    min_confidence: float = DEFAULT_MIN_CONFIDENCE
     """Mean log-probability under which this model's suggestions are better hidden."""
     speed: Speed = field(factory=Speed)
     counters: Counters = field(factory=Counters)

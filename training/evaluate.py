@@ -25,7 +25,7 @@ from training.holes import cut, line_starts
 from training.llama import Llama
 from training.loss import head_loss
 from training.model import Nano, Shape
-from training.sequences import Corpus, Encode, Mixture, Source, layout, read_sources
+from training.sequences import Corpus, Encode, Mixture, Source, layout, read_sources, repository
 
 __all__ = ["Hole", "benchmark_holes", "hole_results", "language_loss", "package_holes", "read_gguf"]
 
@@ -141,17 +141,11 @@ def prompt(hole: Hole, encode: Encode, *, spm: bool, context: list[int], path: l
 
 
 def neighbours(corpus: Corpus, hole: Hole, encode: Encode) -> tuple[list[int], list[int]]:
-    """The repository block with two related passages of the package, and the file's own path line."""
+    """The repository block with the passages of the package that are most like the hole's place, and the path line."""
     if hole.source is None:
         return [], []
-    around = frozenset(hole.prefix[-1500:].replace(".", " ").split()) | frozenset(hole.suffix[:500].split())
-    ids = [tokens.REPO, *encode(hole.source.repo), tokens.FILE]
-    rng = Random(hole.answer)
-    for _ in range(2):
-        found = corpus.neighbour(hole.source, around, rng)
-        if found:
-            ids += [*encode(f"{found[0].path}\n{found[1]}")[:400], tokens.FILE]
-    return ids, encode(hole.source.path + "\n")
+    found = corpus.like(hole.source, hole.prefix, hole.suffix, 3)
+    return repository(hole.source.repo, found, encode, 800), encode(hole.source.path + "\n")
 
 
 def hole_results(

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from training import tokenizer as special
-from training.model import Nano, Shape
+from training.model import NANO_CPU, Nano, Shape
 
 __all__ = ["TYPES", "export", "load_model"]
 
@@ -73,14 +73,27 @@ def _add_tokenizer(writer: gguf.GGUFWriter, path: Path) -> None:
         writer.add_uint32(key, value)
 
 
-def export(model: Nano, tokenizer: Path, out: Path, kind: str = "q8_0", name: str = "nano", note: str = "") -> None:
-    """Write `model` as GGUF. Matrices take `kind`, everything one-dimensional stays float32."""
+def export(
+    model: Nano,
+    tokenizer: Path,
+    out: Path,
+    kind: str = "q8_0",
+    name: str = "nano",
+    note: str = "",
+    min_confidence: float | None = None,
+) -> None:
+    """Write `model` as GGUF. Matrices take `kind`, everything one-dimensional stays float32.
+
+    `min_confidence` is the mean log-probability (nats) under which the server hides this model's suggestions.
+    """
     shape, (matrix_type, file_type) = model.shape, TYPES[kind]
     writer = gguf.GGUFWriter(str(out), "starcoder2")
     writer.add_name(name)
     writer.add_license("apache-2.0")
     if note:
         writer.add_description(note)
+    if min_confidence is not None:
+        writer.add_float32("starcoder_lsp.min_confidence", min_confidence)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
@@ -117,11 +130,17 @@ def main() -> int:
     parser.add_argument("--type", choices=sorted(TYPES), default="q8_0")
     parser.add_argument("--name", default="nano v0")
     parser.add_argument("--last", action="store_true", help="the last weights instead of their running average")
+    parser.add_argument("--untrained", action="store_true", help="random weights: the floor of every evaluation")
+    parser.add_argument("--min-confidence", type=float, help="display threshold of this model, in nats a token")
     options = parser.parse_args()
-    model, counters = load_model(options.checkpoint, average=not options.last)
+    if options.untrained:
+        torch.manual_seed(0)
+        model, counters = Nano(NANO_CPU).eval(), {"seen": 0}
+    else:
+        model, counters = load_model(options.checkpoint, average=not options.last)
     note = f"Code completion, trained from scratch; {counters['seen'] / 1e6:.1f} M tokens seen"
     partial = options.out.with_suffix(".partial")
-    export(model, options.tokenizer, partial, options.type, options.name, note)
+    export(model, options.tokenizer, partial, options.type, options.name, note, options.min_confidence)
     partial.replace(options.out)  # readers never see half a file
     print(f"{options.out.name}: {options.out.stat().st_size / 1e6:.2f} MB, {note}")
     return 0

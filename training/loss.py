@@ -6,6 +6,10 @@ recomputing it, and tens of megabytes instead of gigabytes.
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -14,6 +18,33 @@ from torch import Tensor
 __all__ = ["IGNORE", "head_loss"]
 
 IGNORE = -100  # target that counts for nothing
+_ROWS = 128  # positions of a slice on CPUs: its logits stay in the cache
+
+Slopes = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def _slopes(logits: Tensor, goal: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, V), (N,), (N,) -> loss of each position times its share, and its slope in the logits, less -1 at `goal`."""
+    x = logits.float()
+    top = x.amax(-1, keepdim=True)
+    e = (x - top).exp()
+    sums = e.sum(-1, keepdim=True)
+    losses = (sums.log() + top - x.gather(1, goal[:, None]))[:, 0] * share
+    return losses, (e * (share[:, None] / sums)).to(logits.dtype)
+
+
+@cache
+def _compiled() -> Slopes:
+    """The same in one pass over the logits (a tenth of the training time less) where a C++ compiler is at hand."""
+    if shutil.which("g++") is None:
+        return _slopes
+    fused = torch.compile(_slopes, dynamic=False)
+    try:
+        fused(torch.zeros(2, 16, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.int64), torch.ones(2))
+    except Exception as error:  # noqa: BLE001 (many kinds: no Python headers, an old compiler, a folder not writable)
+        print(f"without the compiled loss: {str(error).splitlines()[0]}", file=sys.stderr)
+        return _slopes
+    return fused
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -21,23 +52,22 @@ class _HeadLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, rows: int) -> Tensor:
         """hidden (N, D) in the compute dtype, head (V, D) float32, targets (N,) -> mean loss in nats (float32)."""
         weights = head.to(hidden.dtype)
-        counted = max(int((targets != IGNORE).sum()), 1)
+        use = targets != IGNORE
+        shares = use / use.sum().clamp_min(1)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         hidden_gradient = torch.empty_like(hidden)
         head_gradient = torch.zeros_like(head)
         for start in range(0, hidden.shape[0], rows):
-            part, goal = hidden[start : start + rows], targets[start : start + rows]
-            use = goal != IGNORE
-            index = goal.clamp_min(0)[:, None]
-            log_p = torch.log_softmax(part @ weights.T, dim=-1, dtype=torch.float32)
-            total -= (log_p.gather(1, index)[:, 0] * use).sum()
-            slope = log_p.exp_()
-            slope.scatter_add_(1, index, torch.full_like(index, -1, dtype=slope.dtype))
-            slope = slope.mul_((use / counted)[:, None]).to(hidden.dtype)
+            part, goal = hidden[start : start + rows], targets[start : start + rows].clamp_min(0)
+            share = shares[start : start + rows]
+            slopes = _compiled() if part.shape[0] == rows and part.dtype == torch.bfloat16 else _slopes
+            losses, slope = slopes(part @ weights.T, goal, share)
+            total += losses.sum()
+            slope.scatter_add_(1, goal[:, None], -share[:, None].to(slope.dtype))
             hidden_gradient[start : start + rows] = slope @ weights
             head_gradient += slope.T @ part
         ctx.save_for_backward(hidden_gradient, head_gradient)
-        return total / counted
+        return total
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, Tensor, None, None]:
@@ -45,7 +75,8 @@ class _HeadLoss(torch.autograd.Function):
         return hidden_gradient * outer[0].to(hidden_gradient.dtype), head_gradient * outer[0], None, None
 
 
-def head_loss(hidden: Tensor, head: Tensor, targets: Tensor, rows: int = 1024) -> Tensor:
+def head_loss(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
     """Mean negative log-likelihood in nats per counted token; differentiable in `hidden` and `head`."""
+    rows = 1024 if hidden.is_cuda else _ROWS
     loss: Tensor = _HeadLoss.apply(hidden.flatten(0, -2), head, targets.flatten(), rows)  # type: ignore[no-untyped-call]
     return loss

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.attention import causal_attention
+
 __all__ = ["NANO_CPU", "NANO_CUDA", "Nano", "Shape"]
 
 
@@ -105,10 +107,7 @@ class Block(nn.Module):
         k = self.attn_k(h).view(batch, length, self.shape.kv_heads, self.shape.head).transpose(1, 2)
         v = self.attn_v(h).view(batch, length, self.shape.kv_heads, self.shape.head).transpose(1, 2)
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        group = self.shape.heads // self.shape.kv_heads
-        if group > 1:  # (B, K, T, d) -> (B, H, T, d)
-            k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        attended = causal_attention(q, k, v)
         x = x + self.attn_output(attended.transpose(1, 2).reshape(batch, length, width))
         result: Tensor = x + self.ffn_down(F.gelu(self.ffn_up(self.ffn_norm(x)), approximate="tanh"))
         return result

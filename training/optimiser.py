@@ -39,7 +39,7 @@ class Optimiser:
         others: Iterable[nn.Parameter] = [p for p in model.parameters() if id(p) not in chosen]
         self.momentum = [torch.zeros_like(p) for p in self.matrices]
         self.matrix_rate, self.other_rate, self.decay = matrix_rate, other_rate, decay
-        self.adam = torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.97), weight_decay=0.0)
+        self.adam = torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.97), weight_decay=0.0, fused=True)
 
     @torch.no_grad()
     def step(self, scale: float, pool: Executor, momentum: float = 0.95) -> None:

@@ -12,9 +12,9 @@ PRE and MID are encoded apart, as a server encodes the text before the cursor: s
 from __future__ import annotations
 
 import json
-import re
+import lzma
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -22,16 +22,18 @@ from random import Random
 
 from training import tokenizer as special
 from training.holes import Hole, cut, line_starts
+from training.neighbours import File, Passage, Passages
 
-__all__ = ["Corpus", "Encode", "Mixture", "Rows", "Source", "layout", "read_sources"]
+__all__ = ["Corpus", "Encode", "Mixture", "Rows", "Source", "layout", "read_sources", "repository"]
 
 Encode = Callable[[str], list[int]]
-_WORD = re.compile(r"[A-Za-z_]\w{3,}")
+_LEAST_LINES = 4  # of a passage
+_AROUND = 600  # characters before a hole, and half as many behind it, that say what its place is about
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file; its line starts and words are what cutting and choosing neighbours need."""
+    """One file of the corpus."""
 
     repo: str
     path: str
@@ -65,8 +67,9 @@ class Mixture:
 
 
 def read_sources(path: Path) -> list[Source]:
-    """The files of a prepared .jsonl."""
-    with path.open(encoding="utf-8") as lines:
+    """The files of a prepared .jsonl, or of the .jsonl.xz that travelled instead of it."""
+    packed = path.with_name(path.name + ".xz")
+    with path.open(encoding="utf-8") if path.exists() else lzma.open(packed, "rt", encoding="utf-8") as lines:
         return [Source(**json.loads(line)) for line in lines]
 
 
@@ -75,6 +78,21 @@ def layout(context: list[int], path: list[int], prefix: list[int], suffix: list[
     if spm:
         return [*context, special.PREFIX, special.SUFFIX, *suffix, special.MIDDLE, *path, *prefix]
     return [*context, special.PREFIX, *path, *prefix, special.SUFFIX, *suffix, special.MIDDLE]
+
+
+def repository(repo: str, passages: Sequence[Passage], encode: Encode, room: int) -> list[int]:
+    """The repository block in about `room` ids: the best passages last, and shortened or left out where room ends."""
+    block: list[int] = []
+    for passage in passages:  # the best comes first, and stands nearest to the file
+        header, lines = passage.path + "\n", passage.text.splitlines(keepends=True)
+        code = encode(header + passage.text)
+        while len(lines) > _LEAST_LINES and len(block) + len(code) + 1 > room:
+            lines = lines[: max(_LEAST_LINES, len(lines) * 3 // 4)]
+            code = encode(header + "".join(lines))
+        if len(block) + len(code) + 1 > room:
+            break
+        block = [*code, special.FILE, *block]
+    return [special.REPO, *encode(repo), special.FILE, *block]
 
 
 class Corpus:
@@ -90,7 +108,7 @@ class Corpus:
         self.languages = [name for name, _ in shares]
         self.shares = list(accumulate(share for _, share in shares))
         self.sizes = {name: list(accumulate(len(s.text) for s in files)) for name, files in self.by_language.items()}
-        self._words: dict[tuple[str, str], frozenset[str]] = {}
+        self._passages: dict[str, Passages] = {}
 
     def draw(self, rng: Random) -> tuple[Source, int]:
         """A file and a line start in it, every byte of a language equally likely."""
@@ -102,25 +120,11 @@ class Corpus:
         offset = at - (sizes[index] - len(source.text))
         return source, source.text.rfind("\n", 0, offset) + 1
 
-    def words(self, source: Source) -> frozenset[str]:
-        """The identifiers of a file."""
-        key = source.repo, source.path
-        if key not in self._words:
-            self._words[key] = frozenset(_WORD.findall(source.text))
-        return self._words[key]
-
-    def neighbour(self, source: Source, around: frozenset[str], rng: Random) -> tuple[Source, str] | None:
-        """Of a few other files of the package, the one that shares most words, and its most related passage."""
-        pool = [
-            s for s in rng.sample(self.by_repo[source.repo], min(6, len(self.by_repo[source.repo]))) if s is not source
-        ]
-        if not pool:
-            return None
-        best = max(pool, key=lambda s: len(self.words(s) & around))
-        lines = best.text.splitlines(keepends=True)
-        height = rng.choice((8, 15, 25, 40))
-        passages = ["".join(lines[i : i + height]) for i in range(0, len(lines), height)][:40]
-        return best, max(passages, key=lambda p: len(around.intersection(_WORD.findall(p))))
+    def like(self, source: Source, before: str, after: str, count: int) -> list[Passage]:
+        """Passages of the package's other files like the place between `before` and `after`, the best first."""
+        if source.repo not in self._passages:
+            self._passages[source.repo] = Passages([File(s.path, s.text) for s in self.by_repo[source.repo]])
+        return self._passages[source.repo].like(before[-_AROUND:] + after[: _AROUND // 2], source.path, count)
 
 
 class Rows:
@@ -164,7 +168,7 @@ class Rows:
         if len(middle) > budget // 2:
             hole = cut(window, starts, rng, "rest_of_line")
             middle = self.encode(window[hole[0] : hole[1]])
-        context, path = self.context(source, window, budget, rng)
+        context, path = self.context(source, window[: hole[0]], window[hole[1] :], budget, rng)
         left = max(budget - len(middle) - len(context) - len(path) - 5, 16)
         suffix = self.encode(window[hole[1] :])
         prefix = self.encode(window[: hole[0]])
@@ -178,21 +182,11 @@ class Rows:
         """The last ids that fit."""
         return ids[-room:] if len(ids) > room else ids
 
-    def context(self, source: Source, window: str, budget: int, rng: Random) -> tuple[list[int], list[int]]:
+    def context(self, source: Source, before: str, after: str, budget: int, rng: Random) -> tuple[list[int], list[int]]:
         """The repository block and the encoded path line of the file itself, or two empty lists."""
         if rng.random() >= self.mixture.header:
             return [], []
-        path = self.encode(source.path + "\n")
-        ids = [special.REPO, *self.encode(source.repo), special.FILE]
-        room = int(budget * rng.uniform(0.2, 0.6)) - len(ids)
-        around = frozenset(_WORD.findall(window))
-        for _ in range(rng.choice((1, 1, 2, 3)) if rng.random() < self.mixture.neighbours else 0):
-            found = self.corpus.neighbour(source, around, rng)
-            if found is None:
-                break
-            code = self.encode(f"{found[0].path}\n{found[1]}")
-            if len(code) + 1 > room:
-                break
-            ids += [*code, special.FILE]
-            room -= len(code) + 1
-        return ids, path
+        count = rng.choice((1, 1, 2, 3)) if rng.random() < self.mixture.neighbours else 0
+        found = self.corpus.like(source, before, after, count) if count else []
+        room = int(budget * rng.uniform(0.2, 0.6))
+        return repository(source.repo, found, self.encode, room), self.encode(source.path + "\n")

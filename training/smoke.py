@@ -18,9 +18,12 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+import torch.nn.functional as F
 
 from training import tokenizer as tokens
+from training.attention import causal_attention
 from training.export import export
+from training.loss import IGNORE, head_loss
 from training.model import Shape
 from training.parity import compare
 from training.prepare import prepare
@@ -30,6 +33,31 @@ from training.train import Budget, Run, Schedule, train
 TINY = Shape(vocabulary=1024, width=128, layers=2, heads=2, kv_heads=1, inner=256, context=1024)
 PACKAGES = ("json", "logging", "email", "http", "asyncio", "unittest")
 HELD_OUT = "http"
+
+
+def differences() -> dict[str, float]:
+    """How far our attention and loss, and their slopes, are from PyTorch's own, at most, in float32."""
+    torch.manual_seed(0)
+    report = {}
+    for length in (1, 64, 201):
+        q = torch.randn(2, 4, length, 16, requires_grad=True)
+        k, v = (torch.randn(2, 2, length, 16, requires_grad=True) for _ in range(2))
+        outer = torch.randn(q.shape)
+        ours = causal_attention(q, k, v)
+        theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        slopes = (torch.autograd.grad(one, (q, k, v), outer) for one in (ours, theirs))
+        pairs = [(ours, theirs), *zip(*slopes, strict=True)]
+        report[f"attention, {length} positions"] = max((a - b).abs().max().item() for a, b in pairs)
+    hidden, head = torch.randn(300, 32, requires_grad=True), torch.randn(500, 32, requires_grad=True)
+    targets = torch.randint(0, 500, (300,))
+    targets[::7] = IGNORE
+    loss, expected = head_loss(hidden, head, targets), F.cross_entropy(hidden @ head.T, targets, ignore_index=IGNORE)
+    slopes = (torch.autograd.grad(one, (hidden, head)) for one in (loss, expected))
+    pairs = [(loss, expected), *zip(*slopes, strict=True)]
+    report["loss"] = max((a - b).abs().max().item() for a, b in pairs)
+    rounded = head_loss(hidden.bfloat16(), head, targets)  # on full slices the compiled form
+    report["loss in bfloat16, relative"] = abs(rounded.item() / expected.item() - 1)
+    return report
 
 
 def main() -> int:
@@ -76,6 +104,7 @@ def main() -> int:
                 "last_loss": log[-1]["loss"],
                 "steps": resumed.step,
                 "parity": parity,
+                "differences": differences(),
                 "control_ids_from_text": [
                     i for i in encode("a <fim_prefix> <|endoftext|> b") if i < len(tokens.SPECIAL)
                 ],

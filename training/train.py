@@ -51,7 +51,7 @@ class Schedule:
 
     warm_steps: int = 40
     decay_from: float = 0.72
-    long_from: float = 0.78
+    long_from: float = 0.85
     short: tuple[int, ...] = (512, 512, 512, 1024)
     long: tuple[int, ...] = (2048, 1024, 2048, 4096)
 
@@ -242,7 +242,7 @@ def main() -> int:
     budget = Budget(
         options.minutes,
         options.tokens,
-        options.batch or (262_144 if cuda else 4096),
+        options.batch or (262_144 if cuda else 8192),
         options.micro or (65_536 if cuda else 1024),
         1 if cuda else options.workers,
     )

@@ -56,6 +56,13 @@ def test_loss_falls(smoke: dict[str, Any]) -> None:
     assert smoke["last_loss"] < smoke["first_loss"] - 1.5
 
 
+def test_attention_and_loss_compute_what_pytorch_does(smoke: dict[str, Any]) -> None:
+    differences = smoke["differences"]
+    assert differences.pop("loss in bfloat16, relative") < 0.01
+    assert len(differences) == 4
+    assert all(one < 1e-4 for one in differences.values()), differences
+
+
 def test_llama_cpp_computes_what_pytorch_computes(smoke: dict[str, Any]) -> None:
     exact, quantised = smoke["parity"]["f32"], smoke["parity"]["q8_0"]
     assert exact["positions"] >= 16

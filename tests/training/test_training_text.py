@@ -10,6 +10,7 @@ from training.filters import mask, refusal, without_licence_header
 from training.holes import KINDS, cut, line_starts
 from training.languages import language_of
 from training.licences import permissive
+from training.neighbours import HEIGHT, File, Passages
 
 CODE = "import os\n" + "".join(
     f"\n\ndef {name}(width, height):\n    if width < {name}_least:\n        raise ValueError('{name} of', width)\n"
@@ -86,3 +87,37 @@ def test_holes_lie_inside_and_end_where_their_kind_says(kind: str) -> None:
 def test_languages_go_by_suffix() -> None:
     assert language_of("a/b/c.pyi") == "python"
     assert language_of("Makefile") is None
+
+
+def _lines(stem: str) -> str:
+    return "".join(f"{stem}_{i} = compute({i})\n" for i in range(3 * HEIGHT))
+
+
+FILES = [
+    File("shop/basket.py", _lines("basket")),
+    File("shop/invoice.py", _lines("invoice") + "def invoice_total(basket):\n    return basket.subtotal()\n"),
+    File("shop/other.py", _lines("other")),
+]
+
+
+def test_the_passage_that_shares_rare_words_is_found() -> None:
+    found = Passages(FILES).like("total = invoice_total(", "shop/basket.py", 2)
+    assert found[0].path == "shop/invoice.py"
+    assert "invoice_total" in found[0].text
+
+
+def test_the_file_itself_and_overlapping_passages_are_left_out() -> None:
+    passages = Passages(FILES)
+    assert passages.like("invoice_total", "shop/invoice.py", 3) == []
+    found = passages.like(_lines("invoice") + _lines("basket"), "shop/other.py", 50)
+    assert {one.path for one in found} == {"shop/basket.py", "shop/invoice.py"}
+    assert len(found) > 4
+    for one in found:
+        others = [two for two in found if two is not one and two.path == one.path]
+        assert all(abs(two.line - one.line) >= HEIGHT for two in others)
+
+
+def test_words_of_every_passage_say_nothing() -> None:
+    same = "import os\nimport sys\n"
+    files = [File(f"{name}.py", same + name * 3 + "\n") for name in ("alpha", "beta", "gamma")]
+    assert Passages(files).like("import os sys", "delta.py", 3) == []

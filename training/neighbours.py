@@ -1,0 +1,72 @@
+"""Passages of a package's other files that are like the place of a hole: what a server that knows the repository adds.
+
+A passage is `HEIGHT` lines; one begins every `HEIGHT // 2` lines of a file. It is as like a place as the identifiers
+that both have are rare in the package (the sum of their inverse document frequencies), in the manner of the sparse
+retriever of RepoCoder (Zhang et al. 2023, https://arxiv.org/abs/2303.12570).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+__all__ = ["HEIGHT", "File", "Passage", "Passages"]
+
+HEIGHT = 24  # lines
+_COMMON = 0.15  # a word in more passages of the package than this share says nothing
+_WORD = re.compile(r"[A-Za-z_]\w{2,}")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a package."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Lines of a file, from the one with the index `line` on."""
+
+    path: str
+    line: int
+    text: str
+
+
+class Passages:
+    """The passages of one package, looked up by likeness."""
+
+    def __init__(self, files: Sequence[File]) -> None:
+        self._passages: list[Passage] = []
+        holders: defaultdict[str, list[int]] = defaultdict(list)
+        for file in files:
+            lines = file.text.splitlines(keepends=True)
+            for line in range(0, max(1, len(lines) - HEIGHT // 2), HEIGHT // 2):
+                passage = Passage(file.path, line, "".join(lines[line : line + HEIGHT]))
+                for word in set(_WORD.findall(passage.text)):
+                    holders[word].append(len(self._passages))
+                self._passages.append(passage)
+        most = max(2.0, _COMMON * len(self._passages))
+        self._holders = {word: at for word, at in holders.items() if len(at) <= most}
+
+    def like(self, around: str, path: str, count: int) -> list[Passage]:
+        """At most `count` passages of files other than `path`, the most like `around` first; none overlaps another."""
+        scores: defaultdict[int, float] = defaultdict(float)
+        for word in set(_WORD.findall(around)):
+            holders = self._holders.get(word, ())
+            for index in holders:
+                scores[index] += log(len(self._passages) / len(holders))
+        chosen: list[Passage] = []
+        for index in sorted(scores, key=lambda i: (-scores[i], i)):
+            passage = self._passages[index]
+            if passage.path != path and not any(
+                other.path == passage.path and abs(other.line - passage.line) < HEIGHT for other in chosen
+            ):
+                chosen.append(passage)
+                if len(chosen) == count:
+                    break
+        return chosen
