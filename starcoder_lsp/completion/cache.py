@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from starcoder_lsp.completion.cursor import Cursor, closers
+from starcoder_lsp.completion.refine import refine
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -28,16 +31,27 @@ class Made:
     identity: str = ""
     """Of the work that made it: the same for its first piece and the whole."""
 
-    def holds(self, text: str, offset: int) -> bool:
-        """Whether `text` is what it was with the suggestion typed in, up to `offset`: nothing of it, a part, or all."""
+    def rest(self, text: str, offset: int) -> str | None:
+        """Return what is left of it where `text` is what it was with a part of it typed in, up to `offset`; else None.
+
+        Behind the cursor may stand what an editor closes by itself (`foo(▌)`): then the rest goes without that.
+        """
         typed = offset - self.offset
-        return (  # cheap tests first
+        closed = len(text) - len(self.text) - typed
+        if not (  # cheap tests first
             0 <= typed <= len(self.insert)
-            and len(text) == len(self.text) + typed
+            and 0 <= closed <= typed
             and text.startswith(self.insert[:typed], self.offset)
             and text.endswith(self.text[self.offset :])
             and text.startswith(self.text[: self.offset])
-        )
+        ):
+            return None
+        rest = self.insert[typed:]
+        if not closed:
+            return rest
+        if text[offset : offset + closed] != closers(self.insert[:typed]):
+            return None
+        return refine(rest, Cursor.at(text, offset)) or None
 
 
 @frozen
@@ -81,13 +95,13 @@ class SuggestionCache:
     def find(self, conditions: Hashable, text: str, offset: int) -> Hit | None:
         """Return the suggestion that still holds at `offset` of `text`, or None.
 
-        It holds where the text behind the cursor is the same and the text in front is what it was then, followed by
-        the beginning of the suggestion (nothing of it: the user came back to the place).
+        It holds where the text behind the cursor is the same (but for brackets and quotes that the editor closed) and
+        the text in front is what it was then, followed by the beginning of the suggestion (nothing of it: the user
+        came back to the place).
         """
         for made in reversed(self._made.values()):
-            typed = offset - made.offset
+            rest = made.rest(text, offset) if made.conditions == conditions else None
             # Typed to its end, it is time for a new one; an empty one still holds where it was made.
-            to_its_end = typed > max(0, len(made.insert) - 1)
-            if not to_its_end and made.conditions == conditions and made.holds(text, offset):
-                return Hit(made, made.insert[typed:])
+            if rest or (rest is not None and not made.insert):
+                return Hit(made, rest)
         return None

@@ -46,6 +46,24 @@ def unclosed(text: str) -> list[str]:
     return owed[::-1]
 
 
+def closers(typed: str) -> str:
+    """Return what an editor that closes brackets and quotes by itself has behind the cursor after this was typed.
+
+    >>> closers('print("'), closers("items[0]"), closers("it's (")
+    ('")', '', "'")
+    """
+    owed: list[str] = []
+    for letter in typed:
+        if owed and letter == owed[-1]:
+            owed.pop()
+        elif not owed or owed[-1] not in QUOTES:
+            if letter in QUOTES:
+                owed.append(letter)
+            elif letter in _PAIRS:
+                owed.append(_PAIRS[letter])
+    return "".join(reversed(owed))
+
+
 @frozen
 class Cursor:
     """The text around a cursor, line ends normalised.

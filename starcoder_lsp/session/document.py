@@ -67,7 +67,9 @@ class Making:
         """Whether a request for `place` may share it: it is for this place, or was typed through up to there so far."""
         if self.conditions != conditions:
             return False
-        return self.place == place or (self.so_far is not None and self.so_far.holds(place.text, place.offset))
+        if self.place == place:
+            return True
+        return self.so_far is not None and self.so_far.rest(place.text, place.offset) is not None
 
 
 @define(eq=False)

@@ -45,6 +45,33 @@ def test_a_suggestion_holds_while_it_is_typed(cache: SuggestionCache, marked: st
     assert found(cache, marked) == rest
 
 
+@pytest.mark.parametrize(
+    ("marked", "rest"),
+    [
+        ("x = print(▌)\n", '"total:", sum(items)'),
+        ('x = print("▌")\n', "total:"),  # the quote closes here; what follows it comes with the next suggestion
+        ('x = print("total:"▌)\n', ", sum(items)"),
+        ('x = print("total:", sum(▌))\n', "items"),
+        ('x = print("total:", sum(items)▌)\n', None),  # nothing left but the bracket
+        ("x = print(▌]\n", None),
+        ("x = print(▌))\n", None),
+        ("x = print▌()\n", None),
+        ("x = prin▌)\n", None),
+    ],
+)
+def test_brackets_and_quotes_that_the_editor_closes_do_not_end_it(marked: str, rest: str | None) -> None:
+    cache = SuggestionCache()
+    cache.put(made("x = ▌\n", 'print("total:", sum(items))'))
+    assert found(cache, marked) == rest
+
+
+def test_a_closed_bracket_that_stood_there_before_is_not_taken_for_a_new_one() -> None:
+    cache = SuggestionCache()
+    cache.put(made("f(▌)\n", "g(1), 2"))
+    assert found(cache, "f(g(▌))\n") == "1"
+    assert found(cache, "f(g(▌)\n") == "1), 2"
+
+
 def test_a_backspace_brings_it_back(cache: SuggestionCache) -> None:
     cache.put(made("x\nfoo(bax▌)\ny", "yz"))
     assert found(cache, "x\nfoo(ba▌)\ny") == "r, baz"
