@@ -19,6 +19,7 @@ if __package__ in (None, ""):
 
 import gguf
 import torch
+from starcoder_lsp.evaluation.calibration import Judged, calibration
 
 from training import tokenizer as tokens
 from training.holes import cut, line_starts
@@ -125,6 +126,15 @@ def package_holes(sources: list[Source], number: int, seed: int = 11) -> list[Ho
     return found
 
 
+def write_holes(path: Path, holes: list[Hole]) -> None:
+    """As tasks of the human-eval-infilling format."""
+    with path.open("w", encoding="utf-8") as out:
+        for number, hole in enumerate(holes):
+            name = f"{hole.source.repo}/{hole.source.path}" if hole.source else "hole"
+            task = {"task_id": f"{name}#{number}", "prompt": hole.prefix, "suffix": hole.suffix}
+            out.write(json.dumps({**task, "canonical_solution": hole.answer}) + "\n")
+
+
 def benchmark_holes(path: Path, number: int, seed: int = 11) -> list[Hole]:
     """Problems of a human-eval-infilling file, in random order."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -176,32 +186,17 @@ def hole_results(
         yield [m.rstrip() for m in mine] == [g.rstrip() for g in goal], sum(log_p) / max(len(log_p), 1)
 
 
-def calibration(results: list[tuple[bool, float]]) -> list[dict[str, float]]:
-    """Precision and share shown for thresholds of the mean log-probability."""
-    table = []
-    for threshold in (-2.0, -1.5, -1.0, -0.8, -0.6, -0.5, -0.4, -0.3, -0.2, -0.1):
-        shown = [exact for exact, log_p in results if log_p >= threshold]
-        if shown:
-            table.append(
-                {
-                    "threshold": threshold,
-                    "shown": round(len(shown) / len(results), 3),
-                    "precision": round(sum(shown) / len(shown), 3),
-                }
-            )
-    return table
-
-
 def main() -> int:
     """Command line."""
     here = Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=here / ".data")
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=here.parent / "starcoder_lsp" / "models" / "nano.gguf")
     parser.add_argument("--holes", type=int, default=200)
     parser.add_argument("--benchmark", type=Path, help="a human-eval-infilling file")
     parser.add_argument("--loss-only", action="store_true")
     parser.add_argument("--holes-only", action="store_true")
+    parser.add_argument("--write-holes", type=Path, help="only write held-out holes, for `starcoder-lsp eval infill`")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
@@ -212,6 +207,9 @@ def main() -> int:
         return ids
 
     sources = read_sources(options.data / "heldout.jsonl")
+    if options.write_holes:
+        write_holes(options.write_holes, package_holes(sources, options.holes))
+        return 0
     model = read_gguf(options.model)
     python = [s for s in sources if s.language == "python"]
     report: dict[str, object] = {
@@ -245,7 +243,7 @@ def main() -> int:
                     report[title] = {
                         "n": len(results),
                         "exact_match": round(sum(e for e, _ in results) / len(results), 4),
-                        "calibration": calibration(results),
+                        "calibration": calibration(Judged(True, *one) for one in results),
                     }
                     print(title, json.dumps(report[title]), flush=True)
     if options.json:

@@ -3,8 +3,9 @@
   starcoder-lsp eval infill FILE.jsonl[.gz]   human-eval-infilling tasks: exact match, and pass@1 with --run-tests
 
 `exact_match` counts what the server would show, after its stop rules and filters; `exact_match_raw` what the model
-wrote until it ended by itself. Both leave trailing whitespace aside. --run-tests runs generated programs, each in a
-process of its own with limits on time and memory.
+wrote until it ended by itself. Both leave trailing whitespace aside. `calibration` says, for thresholds of the mean
+log-probability (the setting minConfidence), which share would be shown and how much of that is exact. --run-tests runs
+generated programs, each in a process of its own with limits on time and memory.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 
 from starcoder_lsp.evaluation.baseline import copy_line
+from starcoder_lsp.evaluation.calibration import Judged, calibration
 from starcoder_lsp.evaluation.infill import Filled, fill, is_exact, program
 from starcoder_lsp.evaluation.sandbox import passes
 from starcoder_lsp.evaluation.tasks import read_tasks
@@ -78,8 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(summary, indent=2))
     else:
+        rows = summary.pop("calibration")
         for name, value in summary.items():
             print(f"{name:18} {value}")
+        assert isinstance(rows, list)  # noqa: S101 - as summarise made it
+        if rows:
+            print("\nthreshold  shown  precision")
+        for row in rows:
+            print(f"{row['threshold']:9.2f} {row['shown']:6.1%} {row['precision']:10.1%}")
     return 0
 
 
@@ -96,6 +104,9 @@ def summarise(results: Sequence[Filled], passed: int | None) -> dict[str, object
     }
     if passed is not None:
         summary["pass_at_1"] = passed / count
+    summary["calibration"] = calibration(
+        Judged(bool(one.shown), is_exact(one.shown, one.task), one.mean_logprob) for one in results
+    )
     return summary
 
 

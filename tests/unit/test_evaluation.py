@@ -8,6 +8,7 @@ import pytest
 
 from starcoder_lsp.errors import ConfigError
 from starcoder_lsp.evaluation.baseline import copy_line
+from starcoder_lsp.evaluation.calibration import Judged, calibration
 from starcoder_lsp.evaluation.infill import is_exact, program
 from starcoder_lsp.evaluation.sandbox import passes
 from starcoder_lsp.evaluation.tasks import Task, read_tasks
@@ -94,3 +95,21 @@ def test_accidents_fail_and_end(accident: str) -> None:
 def test_the_baseline_copies_what_followed() -> None:
     assert copy_line("for item in items:\n    print(item)\nfor item in items:\n", "") == "    print(item)\n"
     assert copy_line("unlike anything", "") == ""
+
+
+def test_calibration_counts_what_a_threshold_lets_through() -> None:
+    tasks = [
+        Judged(suggested=True, exact=True, mean_logprob=-0.1),
+        Judged(suggested=True, exact=False, mean_logprob=-0.3),
+        Judged(suggested=True, exact=False, mean_logprob=-1.2),
+        Judged(suggested=False, exact=False, mean_logprob=0.0),  # nothing said: never shown
+    ]
+    table = {row["threshold"]: (row["shown"], row["precision"]) for row in calibration(tasks)}
+    assert table[-2.0] == (0.75, 0.3333)
+    assert table[-0.5] == (0.5, 0.5)
+    assert table[-0.1] == (0.25, 1.0)
+    assert -0.05 not in table
+
+
+def test_calibration_of_nothing_is_empty() -> None:
+    assert calibration([]) == []
