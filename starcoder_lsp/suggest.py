@@ -8,7 +8,6 @@ a *quick* prompt of a few lines answers first, in a slot of its own, and the ful
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -16,12 +15,12 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from starcoder_lsp.completion.choose import Choice, choose
-from starcoder_lsp.completion.cursor import normalised
+from starcoder_lsp.completion.continuation import Continuation
 from starcoder_lsp.completion.prompt import Context, LayoutChoice, Place, Prompt, candidates
 from starcoder_lsp.completion.refine import refine
 from starcoder_lsp.completion.stop import StopRules
 from starcoder_lsp.completion.window import Anchor
-from starcoder_lsp.engine.base import CancelToken, Engine, Evaluation, Token, common_prefix
+from starcoder_lsp.engine.base import CancelToken, Engine, Evaluation, Generation, OnToken, Token, common_prefix
 
 if TYPE_CHECKING:
     from starcoder_lsp.completion.cursor import Cursor
@@ -195,10 +194,9 @@ class Runtime:
         choice, quick = self.plan(ask)
         planned = time.perf_counter()
         self._touch(choice.slot)
-        written = _Writing(self.tokens.stops, StopRules(ask.cursor, multiline=ask.multiline), ask.cursor, watch)
-        outcome = self.engine.generate(
-            choice.prompt.ids, slot=choice.slot, max_tokens=ask.max_tokens, on_token=written.take, cancel=cancel
-        )
+        rules = StopRules(ask.cursor, multiline=ask.multiline)
+        written = _Writing(choice.prompt.begin, self.tokens.stops, rules, watch)
+        outcome = self.generate(choice, ask.max_tokens, written.take, cancel)
         self.speed.saw(outcome.prefill, outcome.generated, outcome.decode_ms)
         self._count(outcome.prefill, outcome.generated, outcome.decode_ms, choice, quick=quick)
         raw = written.kept
@@ -219,6 +217,18 @@ class Runtime:
                 decode=outcome.decode_ms,
                 total=(time.perf_counter() - started) * 1e3,
             ),
+        )
+
+    def generate(self, choice: Choice, max_tokens: int, on_token: OnToken, cancel: CancelToken) -> Generation:
+        """Continue a prompt by at most `max_tokens` tokens behind its `begin`. Raises what `Engine.generate` raises."""
+        begin = choice.prompt.begin
+        return self.engine.generate(
+            choice.prompt.ids,
+            slot=choice.slot,
+            max_tokens=max_tokens + len(self.encoder.encode(begin)),
+            on_token=on_token,
+            cancel=cancel,
+            begin=begin,
         )
 
     def warm(self, ask: Ask, cancel: CancelToken) -> Warmed:
@@ -279,6 +289,7 @@ class Runtime:
             layout=ask.layout,
             context=ask.context if kind == "full" else Context(),
             skip_closers=ask.layout == "auto",
+            open_end=self.tokenizer.open_end,
         )
         return choose(
             prompts,
@@ -301,41 +312,36 @@ class Warmed:
 
 
 class _Writing:
-    """The text while it is being generated: bytes to characters, and the rules that end it."""
+    """The text while it is being generated, and the rules that end it."""
 
-    def __init__(self, stops: frozenset[int], rules: StopRules, cursor: Cursor, watch: Watch | None) -> None:
+    def __init__(self, begin: str, stops: frozenset[int], rules: StopRules, watch: Watch | None) -> None:
+        self._continuation = Continuation(begin)
         self._stops = stops
         self._rules = rules
-        self._cursor = cursor
         self._watch = watch
-        self._bytes = bytearray()
-        self._scores: list[tuple[int, float]] = []  # (characters before this token, log-probability)
-        self._text = ""
         self._kept: str | None = None
 
     def take(self, token: Token) -> bool:
-        if token.id in self._stops:
+        if token.id in self._stops or not self._continuation.add(token.piece, token.logprob):
             return True
-        self._scores.append((len(self._text), token.logprob))
-        self._bytes += token.piece
-        self._text = normalised(self._bytes.decode("utf-8", "ignore"))
-        self._kept = self._rules.check(self._text)
+        text = self._continuation.text
+        if not text:
+            return False
+        self._kept = self._rules.check(text)
         if self._kept is not None:
             return True
         if self._watch is not None:
-            shown = refine(self._text, self._cursor)
+            shown = refine(text, self._rules.cursor)
             if shown:
                 self._watch(Partial(shown, self.mean(len(shown))))
         return False
 
     @property
     def kept(self) -> str:
-        return self._text if self._kept is None else self._kept
+        return self._continuation.text if self._kept is None else self._kept
 
     def mean(self, length: int) -> float:
-        """Return the mean log-probability of the tokens that wrote the first `length` characters."""
-        scores = [score for start, score in self._scores if start < length] or [score for _start, score in self._scores]
-        return math.fsum(scores) / len(scores) if scores else 0.0
+        return self._continuation.mean(length)
 
 
 def measure(engine: Engine, ids: Sequence[int]) -> Speed:

@@ -243,7 +243,7 @@ def main() -> int:
         options.minutes,
         options.tokens,
         options.batch or (262_144 if cuda else 8192),
-        options.micro or (65_536 if cuda else 1024),
+        options.micro or (65_536 if cuda else 4096),
         1 if cuda else options.workers,
     )
     train(run, rows, held_out, budget, Schedule(), out)

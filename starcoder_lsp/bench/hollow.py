@@ -66,10 +66,19 @@ class HollowEngine:
         return Evaluation(cached=known, evaluated=len(ids) - known, ms=0.0, completed=True)
 
     def generate(
-        self, ids: Sequence[int], *, slot: int, max_tokens: int, on_token: OnToken, cancel: CancelToken
+        self,
+        ids: Sequence[int],
+        *,
+        slot: int,
+        max_tokens: int,
+        on_token: OnToken,
+        cancel: CancelToken,
+        begin: str = "",
     ) -> Generation:
         """See `Engine.generate`."""
         del max_tokens
+        if begin:
+            on_token(Token(self.token.id, begin.encode(), 0.0))
         evaluation = self.prefill(ids, slot=slot, cancel=cancel)
         on_token(self.token)
         self.returned = time.perf_counter()

@@ -16,7 +16,7 @@ from starcoder_lsp.completion.cursor import CLOSERS
 from starcoder_lsp.completion.window import Anchor, Chunks, Window, encoded, prefix_window, suffix_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starcoder_lsp.completion.fim import FimTokens, Layout
 
@@ -27,6 +27,8 @@ _CONTROLS = 8
 _LEAST_ROOM = 16
 _SUFFIX_SHARE = 4
 """A quarter of what the window has goes behind the cursor."""
+_OPEN_REACH = 4096
+"""Characters in front of a cursor in which its word is looked for."""
 _MOST_CLOSERS = 8
 """More closing characters than this behind a cursor were not put there by an editor."""
 
@@ -62,6 +64,8 @@ class Prompt:
     suffix: Window = field(repr=False)
     skipped: str = ""
     """Closing characters between the cursor and the suffix that the prompt leaves out (see `candidates`)."""
+    begin: str = ""
+    """What stands between the prefix window and the cursor: the generation must begin with it."""
 
 
 def candidates(  # noqa: PLR0913 - what a prompt is made of
@@ -74,8 +78,12 @@ def candidates(  # noqa: PLR0913 - what a prompt is made of
     layout: LayoutChoice = "auto",
     context: Context | None = None,
     skip_closers: bool = False,
+    open_end: Callable[[str], int] = lambda _text: 0,
 ) -> list[Prompt]:
     """Return the prompts that may be asked at this place, the preferred first; each has at most `budget` tokens.
+
+    `open_end` says how many characters at the end of a text belong to a word that may go on. The prefix window ends in
+    front of them, and the generation begins with them (see `completion.continuation`).
 
     With `skip_closers`, a variant is added whose suffix begins behind the closing characters that stand alone behind
     the cursor on its line: an editor that closes brackets by itself changes the suffix with every bracket typed, and
@@ -95,15 +103,17 @@ def candidates(  # noqa: PLR0913 - what a prompt is made of
         raise ValueError(f"A budget of {budget} tokens is too small for a prompt.")
     # The prefix's share does not depend on the suffix found, or the anchor would move when the suffix changes.
     behind = room // _SUFFIX_SHARE
-    prefix = prefix_window(place.text, place.offset, room - behind, anchor, chunks)
+    cut = place.offset - open_end(place.text[max(0, place.offset - _OPEN_REACH) : place.offset])
+    begin = place.text[cut : place.offset]
+    prefix = prefix_window(place.text, cut, room - behind, anchor, chunks)
     suffix = suffix_window(place.text, place.offset, behind, chunks)
     frame = _Frame.of(tokens, context, path, chunks)
     layouts = [one for one in _preference(layout) if one in tokens.family.layouts] or list(tokens.family.layouts[:1])
-    found = [Prompt(frame.around(prefix, suffix, one), one, prefix, suffix) for one in layouts]
+    found = [Prompt(frame.around(prefix, suffix, one), one, prefix, suffix, begin=begin) for one in layouts]
     skipped = closers_behind(place.text, place.offset) if skip_closers and "spm" in layouts else ""
     if skipped:
         suffix = suffix_window(place.text, place.offset + len(skipped), behind, chunks)
-        found.append(Prompt(frame.around(prefix, suffix, "spm"), "spm", prefix, suffix, skipped))
+        found.append(Prompt(frame.around(prefix, suffix, "spm"), "spm", prefix, suffix, skipped, begin))
     return found
 
 

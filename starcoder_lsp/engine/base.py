@@ -117,9 +117,19 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, ids: Sequence[int], *, slot: int, max_tokens: int, on_token: OnToken, cancel: CancelToken
+        self,
+        ids: Sequence[int],
+        *,
+        slot: int,
+        max_tokens: int,
+        on_token: OnToken,
+        cancel: CancelToken,
+        begin: str = "",
     ) -> Generation:
         """Evaluate `ids` in `slot` and decode greedily from there, one `on_token` call a token.
+
+        The text of the generated tokens begins with `begin` (or is a part of it, where the generation ends before): at
+        each place the likeliest token is taken of those that keep to it. Their log-probabilities are the model's own.
 
         Ends at an end-of-generation token of the model, when `on_token` returns True, at `max_tokens`, at the end of
         the context window, or when `cancel` is set (checked between chunks and between decode steps). An exception

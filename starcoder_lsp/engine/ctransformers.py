@@ -92,7 +92,14 @@ class CTransformers:
         return self._extend(ids, common_prefix(ids, self._cached), cancel)
 
     def generate(
-        self, ids: Sequence[int], *, slot: int, max_tokens: int, on_token: OnToken, cancel: CancelToken
+        self,
+        ids: Sequence[int],
+        *,
+        slot: int,
+        max_tokens: int,
+        on_token: OnToken,
+        cancel: CancelToken,
+        begin: str = "",
     ) -> Generation:
         """See `Engine.generate`."""
         self._check(ids, slot)
@@ -105,7 +112,7 @@ class CTransformers:
         finish: Finish = "cancelled"
         if prefill.completed:
             room = self._info.context_window - len(ids)
-            generated, finish = self._decode(min(max_tokens, room), on_token, cancel)
+            generated, finish = self._decode(min(max_tokens, room), on_token, cancel, begin.encode())
         return Generation(prefill, generated, (time.perf_counter() - started) * 1e3, finish)
 
     def close(self) -> None:
@@ -161,28 +168,36 @@ class CTransformers:
         self._logits_after = len(self._cached)
         self._token_s = (time.perf_counter() - started) / count
 
-    def _decode(self, limit: int, on_token: OnToken, cancel: CancelToken) -> tuple[int, Finish]:
+    def _decode(self, limit: int, on_token: OnToken, cancel: CancelToken, begin: bytes) -> tuple[int, Finish]:
         """Take the likeliest token, hand it out, evaluate it; return how many there were, and why it ended."""
         for generated in range(1, limit + 1):
             if cancel.cancelled:
                 return generated - 1, "cancelled"
-            token, logprob = self._likeliest()
+            token, logprob = self._likeliest(begin)
+            begin = begin[len(self._pieces[token]) :]
             if token in self._end_ids or on_token(Token(token, self._pieces[token], logprob)):
                 return generated, "stop"
             if generated < limit:
                 self._evaluate([token])
         return max(0, limit), "length"
 
-    def _likeliest(self) -> tuple[int, float]:
-        """Return the token with the highest logit, and its natural-log probability."""
+    def _likeliest(self, begin: bytes) -> tuple[int, float]:
+        """Return the likeliest token of those that keep to `begin`, and its natural-log probability among all."""
         pointer = self._model.ctransformers_llm_logits_data()
         logits: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(self._shape.vocab,))
         token = int(np.argmax(logits))
+        if begin and not self._keeps_to(begin, token):
+            fitting = [one for one in range(len(self._pieces)) if self._keeps_to(begin, one)]
+            token = fitting[int(np.argmax(logits[fitting]))] if fitting else token
         with np.errstate(invalid="ignore", over="ignore"):
             logprob = -float(np.log(np.exp(logits - logits[token]).sum(dtype=np.float64)))
         if not np.isfinite(logprob):
             raise EngineFailed("ctransformers computed no numbers: the weights are damaged. Download the model again.")
         return token, logprob
+
+    def _keeps_to(self, begin: bytes, token: int) -> bool:
+        piece = self._pieces[token]
+        return bool(piece) and token not in self._end_ids and (piece.startswith(begin) or begin.startswith(piece))
 
 
 def load(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from starcoder_lsp.completion.continuation import Continuation
 from starcoder_lsp.completion.cursor import Cursor
 from starcoder_lsp.completion.prompt import LayoutChoice, Place
 from starcoder_lsp.completion.refine import refine
@@ -47,27 +48,17 @@ def fill(runtime: Runtime, task: Task, *, layout: LayoutChoice, max_tokens: int)
     cursor = Cursor.at(text, len(task.prompt))
     ask = Ask("eval", place, cursor, multiline=True, max_tokens=max_tokens, layout=layout, progressive=False)
     choice, _quick = runtime.plan(ask)
-    written = bytearray()
-    scores: list[tuple[int, float]] = []
+    written = Continuation(choice.prompt.begin)
 
     def take(token: Token) -> bool:
-        if token.id in runtime.tokens.stops:
-            return True
-        scores.append((len(written), token.logprob))
-        written.extend(token.piece)
-        return False
+        return token.id in runtime.tokens.stops or not written.add(token.piece, token.logprob)
 
-    outcome = runtime.engine.generate(
-        choice.prompt.ids, slot=choice.slot, max_tokens=max_tokens, on_token=take, cancel=CancelToken()
-    )
-    raw = written.decode("utf-8", "replace")
+    outcome = runtime.generate(choice, max_tokens, take, CancelToken())
+    raw = written.text
     kept = StopRules(cursor, multiline=cursor.wants_block).check(raw)
     shown = refine(raw if kept is None else kept, cursor)
-    length = len((shown or raw).encode())
-    counted = [score for start, score in scores if start < length] or [0.0]
-    return Filled(
-        task, raw, shown, sum(counted) / len(counted), outcome.finish == "stop", time.perf_counter() - started
-    )
+    mean = written.mean(len(shown or raw))
+    return Filled(task, raw, shown, mean, outcome.finish == "stop", time.perf_counter() - started)
 
 
 def is_exact(middle: str, task: Task) -> bool:

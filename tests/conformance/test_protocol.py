@@ -60,6 +60,30 @@ def test_a_warm_cache_gives_what_a_cold_one_gives(
     assert [token.logprob for token in tokens] == pytest.approx([token.logprob for token in expected], abs=2e-3)
 
 
+@pytest.mark.parametrize("begin", ["re", "\n        ", ' "', "é→🎉", "\\x", "]"])
+def test_a_generation_begins_as_it_must(
+    open_model: Opener, model: Callable[[str], Path], text_ids: list[int], begin: str
+) -> None:
+    engine = open_model(model("F16"))
+    tokens, _ = generate(engine, text_ids[:60], 24, begin=begin)
+    text = b"".join(token.piece for token in tokens)
+    assert text.startswith(begin.encode())
+    assert len(text) > len(begin.encode())
+    assert all(token.logprob <= 0 for token in tokens)
+    free, _ = generate(engine, text_ids[:60])
+    again, _ = generate(engine, text_ids[:60], begin=free[0].piece.decode("utf-8", "ignore"))
+    assert ids_of(again) == ids_of(free)  # what it would have written anyway changes nothing
+
+
+def test_a_beginning_that_does_not_fit_is_begun(
+    open_model: Opener, model: Callable[[str], Path], text_ids: list[int]
+) -> None:
+    tokens, _ = generate(open_model(model("F16")), text_ids[:60], 2, begin="return_the_whole_thing")
+    written = b"".join(token.piece for token in tokens)
+    assert b"return_the_whole_thing".startswith(written)
+    assert written
+
+
 def test_going_back_into_the_cached_prompt(
     open_model: Opener, model: Callable[[str], Path], text_ids: list[int]
 ) -> None:

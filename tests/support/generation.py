@@ -37,6 +37,7 @@ def generate(
     slot: int = 0,
     cancel: CancelToken | None = None,
     on_token: Callable[[Token], bool] = lambda _token: False,
+    begin: str = "",
 ) -> tuple[list[Token], Generation]:
     """Return the tokens handed out, and what the engine says of the generation."""
     tokens: list[Token] = []
@@ -46,7 +47,7 @@ def generate(
         return on_token(token)
 
     cancel = cancel or CancelToken()
-    return tokens, engine.generate(ids, slot=slot, max_tokens=count, on_token=take, cancel=cancel)
+    return tokens, engine.generate(ids, slot=slot, max_tokens=count, on_token=take, cancel=cancel, begin=begin)
 
 
 def ids_of(tokens: Sequence[Token]) -> list[int]:

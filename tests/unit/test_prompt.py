@@ -56,6 +56,16 @@ def test_both_layouts_the_cheaper_to_type_in_first() -> None:
     assert prompts("a = ▌\nb") == ["{pre}{suf}\nb{mid}a = ", "{pre}a = {suf}\nb{mid}"]
 
 
+def test_a_prompt_ends_in_front_of_the_word_that_may_go_on() -> None:
+    assert prompts("a = fo▌\nb", open_end=lambda _text: 2) == ["{pre}{suf}\nb{mid}a = ", "{pre}a = {suf}\nb{mid}"]
+    words = Words()
+    found = candidates(
+        Place("a = fo)\nb", 6), tokens=STARCODER2, budget=200, anchor=Anchor(), chunks=words.chunks,
+        skip_closers=True, open_end=lambda text: len(text) - text.rfind(" ") - 1,
+    )  # fmt: skip
+    assert [prompt.begin for prompt in found] == ["fo", "fo", "fo"]
+
+
 def test_one_layout_where_one_is_asked_for() -> None:
     assert prompts("a▌b", layout="psm") == ["{pre}a{suf}b{mid}"]
     assert prompts("a▌b", layout="spm") == ["{pre}{suf}b{mid}a"]

@@ -10,11 +10,11 @@ from tests.support.places import cursor_at
 END = 7
 
 
-def written(marked: str, pieces: list[bytes], *, multiline: bool = True) -> tuple[str, list[str]]:
+def written(marked: str, pieces: list[bytes], *, multiline: bool = True, begin: str = "") -> tuple[str, list[str]]:
     """Let a model write these tokens; return what is kept, and what was shown on the way."""
     cursor = cursor_at(marked)
     shown: list[Partial] = []
-    writing = _Writing(frozenset({END}), StopRules(cursor, multiline), cursor, shown.append)
+    writing = _Writing(begin, frozenset({END}), StopRules(cursor, multiline), shown.append)
     for piece in pieces:
         if writing.take(Token(END if piece == b"<end>" else 100, piece, -0.5)):
             break
@@ -27,6 +27,16 @@ def test_a_suggestion_grows_token_by_token() -> None:
 
 def test_the_rules_end_it() -> None:
     assert written("x = ▌", [b"a", b"\nb", b"c"], multiline=False)[0] == "a"
+
+
+def test_the_word_that_the_file_has_already_is_taken_off() -> None:
+    assert written("import o▌", [b" o", b"s", b"<end>"], begin=" o") == ("s", ["s"])
+    assert written("import o▌", [b" os", b".path", b"<end>"], begin=" o") == ("s.path", ["s", "s.path"])
+    assert written("x:\n    ▌", [b"\n   ", b" y", b"\nz", b"w"], begin="\n    ", multiline=False) == ("y", ["y"])
+
+
+def test_a_text_that_does_not_begin_as_it_must_is_nothing() -> None:
+    assert written("import o▌", [b" nt", b" os"], begin=" o") == ("", [])
 
 
 def test_half_a_character_is_not_shown() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import time
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +91,39 @@ def test_control_tokens_have_a_spelling_and_no_text() -> None:
     assert tokenizer.piece(middle) == b"<fim_middle>"
     assert tokenizer.decode_bytes([*tokenizer.encode("a"), middle, *tokenizer.encode("b")]) == b"ab"
     assert tokenizer.id_of("def") is None
+
+
+@pytest.mark.parametrize("rule", ALL)
+def test_what_may_be_encoded_otherwise_is_known(rule: str) -> None:
+    """In front of the open end, the ids are those of the text with anything behind it."""
+    tokenizer, random = tokenizer_of(rule), Random(rule)  # noqa: S311 -- any places will do
+    text = "".join(library_files(step=100))[:400_000].replace("'", "")  # n't, 're: rules that look behind a quote
+    wrong = []
+    for _ in range(400):
+        cursor = random.randrange(200, len(text) - 200)
+        start = text.rfind("\n", 0, cursor - 100) + 1
+        before, after = text[start:cursor], text[cursor : cursor + 100]
+        length = tokenizer.open_end(before)
+        stable = tokenizer.encode(before[: len(before) - length])
+        whole = tokenizer.encode(before + after)
+        if length and whole[: len(stable)] != stable:
+            wrong.append((before[-20:], after[:20]))
+    assert wrong == []
+    assert (tokenizer.open_end("x = fo") > 0) == (rule != SENTENCEPIECE)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("", ""), ("x = foo.ba", "ba"), ("x = ", " "), ("import o", " o"), ("if a:\n        ", "\n        "),
+        ("x =\n\n", "\n\n"), ('print("', '("'), ("tab\t", "\t"), ("a = 12", "2"), ("é = naï", " naï"),
+        ("key = " + "A" * 65, ""), ("x" + " " * 65, ""), ("nul\x00", ""), ("\ud800", ""),
+        ("a\n\nclas", "\n\nclas"), ("{\n\t\tre", "\n\t\tre"), ("a\nclas", "clas"),
+    ],
+)  # fmt: skip
+def test_the_open_end_is_the_last_word(text: str, end: str) -> None:
+    length = tokenizer_of("starcoder").open_end(text)
+    assert text[len(text) - length :] == end
 
 
 def test_ids_outside_the_vocabulary_have_no_piece() -> None:
