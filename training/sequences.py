@@ -6,7 +6,8 @@ Layouts (StarCoder2; SPM is the second form of Bavarian et al. 2022, https://arx
     SPM   [context] <fim_prefix><fim_suffix>SUF<fim_middle>PRE MID<|endoftext|>
     [context]       <repo_name>R<file_sep>path0\ncode0<file_sep>, and the path of the file itself in front of PRE
 
-PRE and MID are encoded apart, as a server encodes the text before the cursor: so a word cut in two is nothing new.
+PRE and MID are encoded apart. Mostly the hole is widened first to the start of the word that it cuts in two, as the
+server does (`engine.open_end`); where not, such halves are nothing new to the model.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Mixture:
 
     fim: float = 0.5
     spm: float = 0.5  # of the FIM samples
+    healed: float = 0.8  # of the FIM samples begin the middle in front of an unfinished word, as the server asks
     header: float = 0.4  # of the FIM samples carry <repo_name> and a path
     neighbours: float = 0.7  # of those carry other files of the package too
     languages: tuple[tuple[str, float], ...] = (
@@ -130,8 +132,17 @@ class Corpus:
 class Rows:
     """Packs samples into rows of exactly `length` ids. The same (seed, step) gives the same rows."""
 
-    def __init__(self, corpus: Corpus, encode: Encode, mixture: Mixture, seed: int = 0) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        encode: Encode,
+        mixture: Mixture,
+        seed: int = 0,
+        open_end: Callable[[str], int] = lambda _text: 0,
+    ) -> None:
+        """`open_end`: how many characters at a text's end the server lets the model write again."""
         self.corpus, self.encode, self.mixture, self.seed = corpus, encode, mixture, seed
+        self.open_end = open_end
 
     def batch(self, step: int, rows: int, length: int) -> list[list[int]]:
         """The rows of one training step."""
@@ -167,7 +178,10 @@ class Rows:
         middle = self.encode(window[hole[0] : hole[1]])
         if len(middle) > budget // 2:
             hole = cut(window, starts, rng, "rest_of_line")
-            middle = self.encode(window[hole[0] : hole[1]])
+        if rng.random() < self.mixture.healed:
+            line = window.rfind("\n", 0, max(0, hole[0] - _AROUND)) + 1
+            hole = hole[0] - self.open_end(window[line : hole[0]]), hole[1]
+        middle = self.encode(window[hole[0] : hole[1]])
         context, path = self.context(source, window[: hole[0]], window[hole[1] :], budget, rng)
         left = max(budget - len(middle) - len(context) - len(path) - 5, 16)
         suffix = self.encode(window[hole[1] :])

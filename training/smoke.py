@@ -12,6 +12,7 @@ import shutil
 import sys
 import sysconfig
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -19,6 +20,7 @@ if __package__ in (None, ""):
 
 import torch
 import torch.nn.functional as F
+from starcoder_lsp.engine.open_end import open_end
 
 from training import tokenizer as tokens
 from training.attention import causal_attention
@@ -80,8 +82,9 @@ def main() -> int:
         return ids
 
     mixture = Mixture()
-    rows = Rows(Corpus(read_sources(data / "train.jsonl"), mixture), encode, mixture)
-    held_out = Rows(Corpus(read_sources(data / "heldout.jsonl"), mixture), encode, mixture, seed=-1)
+    end = partial(open_end, tokenizer.pre_tokenizer)
+    rows = Rows(Corpus(read_sources(data / "train.jsonl"), mixture), encode, mixture, open_end=end)
+    held_out = Rows(Corpus(read_sources(data / "heldout.jsonl"), mixture), encode, mixture, -1, end)
     run = Run(TINY, torch.device("cpu"))
     schedule = Schedule(warm_steps=5, short=(128, 256), long=(512,))
     train(run, rows, held_out, Budget(minutes=4, tokens=120 * 2048, batch=2048, micro=2048), schedule, data)

@@ -17,12 +17,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+from starcoder_lsp.engine.open_end import open_end
 from torch import Tensor
 
 from training import tokenizer as tokens
@@ -231,8 +233,9 @@ def main() -> int:
         return ids
 
     mixture = Mixture()
-    rows = Rows(Corpus(read_sources(options.data / "train.jsonl"), mixture), encode, mixture, options.seed)
-    held_out = Rows(Corpus(read_sources(options.data / "heldout.jsonl"), mixture), encode, mixture, -1)
+    end = partial(open_end, tokenizer.pre_tokenizer)
+    rows = Rows(Corpus(read_sources(options.data / "train.jsonl"), mixture), encode, mixture, options.seed, end)
+    held_out = Rows(Corpus(read_sources(options.data / "heldout.jsonl"), mixture), encode, mixture, -1, end)
     run = Run(NANO_CUDA if cuda else NANO_CPU, torch.device(options.device), options.seed)
     if (out / "checkpoint.pt").exists():
         run.load(out / "checkpoint.pt")

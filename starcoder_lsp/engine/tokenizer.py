@@ -23,6 +23,7 @@ from tokenizers import AddedToken
 from starcoder_lsp.engine import bpe, pretokenizers
 from starcoder_lsp.engine.byte_alphabet import token_bytes
 from starcoder_lsp.engine.control_tokens import control_tokens
+from starcoder_lsp.engine.open_end import open_end
 from starcoder_lsp.errors import ModelUnsupported
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _ARCHITECTURES_OF_2023: Final = {"starcoder": "starcoder", "starcoder2": "starcoder", "refact": "refact"}
 """The rule that cuts words, for files that do not name it, by architecture."""
-
-_MOST_OPEN: Final = 64
-"""Characters of a last word: to write it again takes a token or two for code, and many for data."""
 
 _USER_DEFINED: Final = int(TokenType.USER_DEFINED)
 _BYTE: Final = int(TokenType.BYTE)
@@ -115,21 +113,12 @@ class Tokenizer:
     def open_end(self, text: str) -> int:
         """Return how many characters at the end of `text` may be encoded otherwise when more text follows them.
 
-        They are the last word, as the tokenizer's rule cuts words, and blanks whose cut depends on it. 0 where that is
-        too long to be written again (a long token of data, a page of blanks), has characters that are not text, or
-        where there is no such rule (SentencePiece).
+        0 for SentencePiece, which has no rule that cuts words; see `engine.open_end`.
         """
-        if not text or self._backend.pre_tokenizer is None:
+        rule = self._backend.pre_tokenizer
+        if not text or rule is None:
             return 0
-        line = self.chunk.findall(_LONE_SURROGATE.sub("\ufffd", text))[-1]
-        start = self._backend.pre_tokenizer.pre_tokenize_str(line)[-1][1][0]
-        blanks = start - len(line[:start].rstrip())
-        if blanks > 1 and not line[start].isspace():  # one run at a text's end, which a word behind it cuts in two
-            start -= blanks
-        word = line[start:]
-        if len(word) > _MOST_OPEN or not all(letter in "\n\t" or letter.isprintable() for letter in word):
-            return 0
-        return 0 if "\ufffd" in word else len(word)
+        return open_end(rule, self.chunk.findall(_LONE_SURROGATE.sub("\ufffd", text))[-1])
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of one token: possibly a part of a UTF-8 sequence; of a control token, its spelling.
