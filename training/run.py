@@ -57,6 +57,9 @@ def main() -> int:
     )
     step("plot.py", "--log", data / "nano" / "log.jsonl", "--out", out.with_suffix(".svg"))
     step("evaluate.py", "--data", data, "--model", out, "--json", out.with_suffix(".json"))
+    holes = data / "holes.jsonl"
+    step("evaluate.py", "--data", data, "--write-holes", holes)
+    print(f"Next: starcoder-lsp eval infill {holes} --model {out}")
     return 0
 
 

@@ -5,7 +5,8 @@
 `exact_match` counts what the server would show, after its stop rules and filters; `exact_match_raw` what the model
 wrote until it ended by itself. Both leave trailing whitespace aside. `calibration` says, for thresholds of the mean
 log-probability (the setting minConfidence), which share would be shown and how much of that is exact. --run-tests runs
-generated programs, each in a process of its own with limits on time and memory.
+generated programs, each in a process of its own with limits on time and memory. A task may bring passages of other
+files of its repository, in "neighbours": [{"path": …, "text": …}, …], the most useful last.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     infill.add_argument("file", type=Path, metavar="FILE.jsonl[.gz]")
     add_model_options(infill)
     infill.add_argument("--layout", choices=["psm", "spm", "auto"], default="auto", help="order of the prompt's parts")
+    infill.add_argument("--without-neighbours", action="store_true", help="leave out passages of other files")
     infill.add_argument("--limit", type=int, metavar="N", help="only N tasks, evenly spread over the file")
     infill.add_argument("--max-tokens", type=int, default=128, metavar="N", help="of one middle (default 128)")
     infill.add_argument("--run-tests", action="store_true", help="run the programs for pass@1")
@@ -62,7 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
                     line = copy_line(task.prompt, task.suffix)
                     filled = Filled(task, line, line, 0.0, ended=True, seconds=0.0)
                 else:
-                    filled = fill(runtime, task, layout=arguments.layout, max_tokens=arguments.max_tokens)
+                    filled = fill(
+                        runtime,
+                        task,
+                        layout=arguments.layout,
+                        max_tokens=arguments.max_tokens,
+                        neighbours=not arguments.without_neighbours,
+                    )
                 results.append(filled)
                 if arguments.run_tests:
                     passed += is_exact(filled.shown, task) or passes(program(filled.shown, task))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from starcoder_lsp.completion.context import context_of
 from starcoder_lsp.completion.continuation import Continuation
 from starcoder_lsp.completion.cursor import Cursor
-from starcoder_lsp.completion.prompt import LayoutChoice, Place
+from starcoder_lsp.completion.prompt import Context, LayoutChoice, Place
 from starcoder_lsp.completion.refine import refine
 from starcoder_lsp.completion.stop import StopRules
 from starcoder_lsp.engine.base import CancelToken, Token
@@ -40,13 +41,18 @@ class Filled:
     seconds: float
 
 
-def fill(runtime: Runtime, task: Task, *, layout: LayoutChoice, max_tokens: int) -> Filled:
-    """Fill one hole greedily. Raises what the engine raises."""
+_CONTEXT_TOKENS = 1000
+
+
+def fill(runtime: Runtime, task: Task, *, layout: LayoutChoice, max_tokens: int, neighbours: bool = True) -> Filled:
+    """Fill one hole greedily, with the task's neighbours in the prompt if wanted. Raises what the engine raises."""
     started = time.perf_counter()
     text = task.prompt + task.suffix
-    place = Place(text, len(task.prompt), "main.py")
+    place = Place(text, len(task.prompt), task.path)
     cursor = Cursor.at(text, len(task.prompt))
     ask = Ask("eval", place, cursor, multiline=True, max_tokens=max_tokens, layout=layout, progressive=False)
+    if neighbours and task.neighbours:
+        ask = evolve(ask, context=_context(runtime, task))
     choice, _quick = runtime.plan(ask)
     written = Continuation(choice.prompt.begin)
 
@@ -59,6 +65,17 @@ def fill(runtime: Runtime, task: Task, *, layout: LayoutChoice, max_tokens: int)
     shown = refine(raw if kept is None else kept, cursor)
     mean = written.mean(len(shown or raw))
     return Filled(task, raw, shown, mean, outcome.finish == "stop", time.perf_counter() - started)
+
+
+def _context(runtime: Runtime, task: Task) -> Context:
+    return context_of(
+        task.neighbours,
+        repo=task.repo,
+        language="python",
+        tokens=runtime.tokens,
+        budget=_CONTEXT_TOKENS,
+        chunks=runtime.encoder.chunks,
+    )
 
 
 def is_exact(middle: str, task: Task) -> bool:

@@ -1,19 +1,26 @@
-"""Tasks of the human-eval-infilling format (Bavarian et al. 2022, arXiv 2207.14255, section 3)."""
+"""Tasks of the human-eval-infilling format (Bavarian et al. 2022, arXiv 2207.14255, section 3).
+
+A task may say more than the format has: `path` and `repo`, and `neighbours`, a list of `{"path", "text"}`: passages of
+other files of the repository, the most useful last.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from starcoder_lsp.completion.context import Neighbour
 from starcoder_lsp.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _FIELDS = ("task_id", "prompt", "suffix", "canonical_solution")
+_MORE = ("test", "entry_point", "path", "repo")
 
 
 @frozen
@@ -26,6 +33,9 @@ class Task:
     canonical_solution: str = field(repr=False)
     test: str = field(default="", repr=False)
     entry_point: str = ""
+    path: str = "main.py"
+    repo: str = ""
+    neighbours: tuple[Neighbour, ...] = field(default=(), repr=False)
 
 
 def read_tasks(path: Path, limit: int | None = None) -> list[Task]:
@@ -51,9 +61,10 @@ def _task(path: Path, number: int, line: str) -> Task:
     try:
         row = json.loads(line)
         values = {name: row[name] for name in _FIELDS}
-        values |= {name: row.get(name, "") for name in ("test", "entry_point")}
+        values |= {name: row[name] for name in _MORE if name in row}
+        neighbours = [(one["path"], one["text"]) for one in row.get("neighbours", ())]
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}, line {number} is not a task: it needs {', '.join(_FIELDS)}.") from error
-    if not all(isinstance(value, str) for value in values.values()):
+    if not all(isinstance(text, str) for text in (*values.values(), *chain.from_iterable(neighbours))):
         raise ConfigError(f"{path}, line {number} is not a task: its fields must be texts.")
-    return Task(**values)
+    return Task(**values, neighbours=tuple(Neighbour(*one) for one in neighbours))

@@ -76,6 +76,16 @@ def test_the_shipped_model_is_measured(tasks: str, layout: str, tmp_path: Path) 
     assert "tasks.jsonl" in done.stderr  # its progress
 
 
+def test_neighbours_stand_in_the_prompt(tmp_path: Path) -> None:
+    line = "    frobnicate(left_margin, right_margin, page_height)"
+    body = "".join(f"def step_{index}():\n{line}\n\n\n" for index in range(4))
+    task = {"task_id": "1", "prompt": "def step_4():\n    frob", "canonical_solution": line[8:], "suffix": "\n"}
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(json.dumps(task | {"repo": "shop", "neighbours": [{"path": "steps.py", "text": body}]}) + "\n")
+    assert summary(evaluate(str(path), "--json"))["exact_match"] == 1.0
+    assert summary(evaluate(str(path), "--json", "--without-neighbours"))["exact_match"] == 0.0
+
+
 def test_without_json_it_is_a_table_for_people_and_pass_at_1_only_if_asked(tasks: str) -> None:
     done = evaluate(tasks, "--baseline", "--limit", "1")
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from starcoder_lsp.completion.context import Neighbour
 from starcoder_lsp.errors import ConfigError
 from starcoder_lsp.evaluation.baseline import copy_line
 from starcoder_lsp.evaluation.calibration import Judged, calibration
@@ -45,7 +46,21 @@ def test_a_limit_spreads_over_the_file(tmp_path: Path) -> None:
     assert [task.task_id for task in read_tasks(path, 3)] == ["0", "3", "6"]
 
 
-@pytest.mark.parametrize("bad", ["{", "[]", json.dumps({"prompt": "a"}), row(suffix=3)])
+def test_a_task_may_bring_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(row(path="a.py", repo="shop", neighbours=[{"path": "b.py", "text": "x\n"}]) + "\n" + row() + "\n")
+    with_them, without = read_tasks(path)
+    assert (with_them.path, with_them.repo, with_them.neighbours) == ("a.py", "shop", (Neighbour("b.py", "x\n"),))
+    assert without.neighbours == ()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{", "[]", json.dumps({"prompt": "a"}), row(suffix=3), row(neighbours=3), row(neighbours=["b.py"]),
+        row(neighbours=[{"path": "b.py"}]), row(neighbours=[{"path": "b.py", "text": 1}]), row(repo=None),
+    ],
+)  # fmt: skip
 def test_a_line_that_is_no_task_is_named(tmp_path: Path, bad: str) -> None:
     path = tmp_path / "tasks.jsonl"
     path.write_text(row() + "\n" + bad + "\n")
