@@ -111,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         if shown is not None:
             print(shown["text"])
             print(f"-- {len(answer.prompt.ids)} ids: {' '.join(map(str, answer.prompt.ids))}")
+            if answer.prompt.begin:
+                print(f"-- to be written once more first: {answer.prompt.begin!r}")
             print("-- suggestion")
         print(insert)
         summary = (
@@ -131,6 +133,7 @@ def report(runtime: Runtime, answer: Answer, insert: str) -> dict[str, object]:
         "engine": runtime.engine.info.engine,
         "layout": answer.prompt.layout,
         "prompt_tokens": len(answer.prompt.ids),
+        "begin": answer.prompt.begin,
         "cached_tokens": answer.cached,
         "evaluated_tokens": answer.evaluated,
         "generated_tokens": answer.generated,

@@ -92,7 +92,7 @@ def test_the_layout_and_the_prompt(source: Path, layout: str) -> None:
     prefix, suffix, middle = (text.index(f"«<fim_{name}>»") for name in ("prefix", "suffix", "middle"))
     assert prefix < suffix < middle
     if layout == "spm":
-        assert text.endswith("result += ")
+        assert text + report["begin"] == text.removesuffix("result +=") + "result += "
         assert text.index("return result") < middle
     else:
         assert text.endswith("«<fim_middle>»")
@@ -104,11 +104,12 @@ def test_the_prompt_for_people(source: Path) -> None:
     assert done.returncode == 0
     assert "«<fim_prefix>»" in done.stdout
     assert " ids: " in done.stdout
+    assert "once more first: ' '" in done.stdout
     assert "-- suggestion\n" in done.stdout
 
 
 def test_max_tokens_and_multiline(source: Path) -> None:
-    assert complete(f"{source}:{PLACE}", "--max-tokens", "1")["generated_tokens"] == 1
+    assert complete(f"{source}:{PLACE}", "--max-tokens", "1")["generated_tokens"] <= 2  # one for the blank in front
     assert "\n" not in complete(f"{source}:{PLACE}", "--multiline", "never")["insert_text"]
 
 
@@ -118,7 +119,7 @@ def test_complete_with_random_weights(source: Path, architecture: str, random_mo
     report = complete(f"{source}:{PLACE}", "--model", str(model), "--max-tokens", "5")
     assert report["model"] == model.stem
     assert report["prompt_tokens"] > 10
-    assert 1 <= report["generated_tokens"] <= 5
+    assert 1 <= report["generated_tokens"] <= 5 + len(report["begin"])
 
 
 def test_line_ends_and_odd_bytes(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ async def test_random_weights_are_served(architecture: str, random_model: Callab
         assert status["model"] == f"{architecture}-tiny"
         assert isinstance(await editor.items(editor.open(TEXT), LINE, COLUMN), (list, tuple))
         stats = await editor.stats()
-        assert 0 < stats["generatedTokens"] <= 8
+        assert 0 < stats["generatedTokens"] <= 8 + 2  # and the unfinished word, written once more
         assert stats["promptTokens"] > 5
 
 
