@@ -138,7 +138,7 @@ def write_holes(path: Path, holes: list[Hole], corpus: Corpus) -> None:
                 "repo": source.repo,
                 "neighbours": [
                     {"path": passage.path, "text": passage.text}
-                    for passage in reversed(corpus.like(source, hole.prefix, hole.suffix, 3))
+                    for passage in reversed(corpus.like(source, hole.prefix, hole.suffix, 6))
                 ],
             }
             out.write(json.dumps(task) + "\n")

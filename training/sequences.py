@@ -29,7 +29,7 @@ __all__ = ["Corpus", "Encode", "Mixture", "Rows", "Source", "layout", "read_sour
 
 Encode = Callable[[str], list[int]]
 _LEAST_LINES = 4  # of a passage
-_AROUND = 600  # characters before a hole, and half as many behind it, that say what its place is about
+_WORD_REACH = 400  # characters before a hole in which its unfinished word begins, if there is one
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Mixture:
     fim: float = 0.5
     spm: float = 0.5  # of the FIM samples
     healed: float = 0.8  # of the FIM samples begin the middle in front of an unfinished word, as the server asks
-    header: float = 0.4  # of the FIM samples carry <repo_name> and a path
-    neighbours: float = 0.7  # of those carry other files of the package too
+    header: float = 0.6  # of the FIM samples carry <repo_name> and a path
+    neighbours: float = 0.85  # of those carry other files of the package too
     languages: tuple[tuple[str, float], ...] = (
         ("python", 0.78),
         ("javascript", 0.06),
@@ -126,7 +126,7 @@ class Corpus:
         """Passages of the package's other files like the place between `before` and `after`, the best first."""
         if source.repo not in self._passages:
             self._passages[source.repo] = Passages([File(s.path, s.text) for s in self.by_repo[source.repo]])
-        return self._passages[source.repo].like(before[-_AROUND:] + after[: _AROUND // 2], source.path, count)
+        return self._passages[source.repo].like(before, after, source.path, count)
 
 
 class Rows:
@@ -179,7 +179,7 @@ class Rows:
         if len(middle) > budget // 2:
             hole = cut(window, starts, rng, "rest_of_line")
         if rng.random() < self.mixture.healed:
-            line = window.rfind("\n", 0, max(0, hole[0] - _AROUND)) + 1
+            line = window.rfind("\n", 0, max(0, hole[0] - _WORD_REACH)) + 1
             hole = hole[0] - self.open_end(window[line : hole[0]]), hole[1]
         middle = self.encode(window[hole[0] : hole[1]])
         context, path = self.context(source, window[: hole[0]], window[hole[1] :], budget, rng)
@@ -200,7 +200,7 @@ class Rows:
         """The repository block and the encoded path line of the file itself, or two empty lists."""
         if rng.random() >= self.mixture.header:
             return [], []
-        count = rng.choice((1, 1, 2, 3)) if rng.random() < self.mixture.neighbours else 0
+        count = rng.choice((1, 2, 4, 6)) if rng.random() < self.mixture.neighbours else 0
         found = self.corpus.like(source, before, after, count) if count else []
         room = int(budget * rng.uniform(0.2, 0.6))
         return repository(source.repo, found, self.encode, room), self.encode(source.path + "\n")
