@@ -154,6 +154,7 @@ def main() -> int:
         "--write-holes", type=Path, help="write held-out holes instead, for `starcoder-lsp eval infill`"
     )
     parser.add_argument("--holes", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=11, help="another seed gives other holes")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
@@ -166,7 +167,7 @@ def main() -> int:
     sources = read_sources(options.data / "heldout.jsonl")
     if options.write_holes:
         python = [s for s in sources if s.language == "python"]
-        write_holes(options.write_holes, package_holes(sources, options.holes), Corpus(python, Mixture()))
+        write_holes(options.write_holes, package_holes(sources, options.holes, options.seed), Corpus(python, Mixture()))
         return 0
     model = read_gguf(options.model)
     python = [s for s in sources if s.language == "python"]
