@@ -23,11 +23,13 @@ class Made:
     text: str
     offset: int
     insert: str
-    """What was shown; may be empty (the model had nothing to say here)."""
+    """May be empty (the model had nothing to say here)."""
     complete: bool = True
     """False while the model is still writing."""
     logprob: float = 0.0
     """Mean log-probability of its tokens, natural log."""
+    doubtful: bool = False
+    """Shown only to a person who asks for a suggestion, not by itself."""
     identity: str = ""
     """Of the work that made it: the same for its first piece and the whole."""
 
@@ -92,16 +94,20 @@ class SuggestionCache:
         """Forget all."""
         self._made.clear()
 
-    def find(self, conditions: Hashable, text: str, offset: int) -> Hit | None:
+    def find(self, conditions: Hashable, text: str, offset: int, *, doubtful: bool = False) -> Hit | None:
         """Return the suggestion that still holds at `offset` of `text`, or None.
 
         It holds where the text behind the cursor is the same (but for brackets and quotes that the editor closed) and
         the text in front is what it was then, followed by the beginning of the suggestion (nothing of it: the user
-        came back to the place).
+        came back to the place). Unless `doubtful` ones are wanted, they are as if the model had had nothing to say.
         """
         for made in reversed(self._made.values()):
-            rest = made.rest(text, offset) if made.conditions == conditions else None
-            # Typed to its end, it is time for a new one; an empty one still holds where it was made.
-            if rest or (rest is not None and not made.insert):
+            if made.conditions != conditions:
+                continue
+            rest = made.rest(text, offset)
+            nothing = not made.insert or (made.doubtful and not doubtful)
+            if nothing and rest is not None and offset == made.offset:
+                return Hit(made, "")  # it holds where it was made
+            if rest and not nothing:  # typed to its end, it is time for a new one
                 return Hit(made, rest)
         return None

@@ -157,7 +157,7 @@ class Session:
         here = selected or Selected(offset, offset, "")
         document.cursor = offset
         conditions = self._conditions()
-        hit = document.cache.find(conditions, place.text, place.offset)
+        hit = document.cache.find(conditions, place.text, place.offset, doubtful=manual)
         if hit is not None:
             self._from_memory += 1
             return self._offer(document, snapshot, here, hit)
@@ -202,7 +202,7 @@ class Session:
                 return hit
         while True:
             making = self._join(document, place) or self._make(document, place, Lane.INTERACTIVE)
-            hit = await self._first_answer(document, making, place, arrived)
+            hit = await self._first_answer(document, making, place, arrived, manual=manual)
             if hit is not None or making.place == place or document.ticket != ticket:
                 return hit
             # The user typed all that it came to: it is time for a new one.
@@ -301,19 +301,22 @@ class Session:
             self._failed(error)
         else:
             assert isinstance(answer, Answer)  # noqa: S101 - jobs made by _make return answers
-            text = answer.text if answer.mean_logprob >= self._threshold() else ""
-            document.cache.put(self._as_made(making, text, answer.mean_logprob, complete=True))
+            made = self._as_made(making, answer.text, answer.mean_logprob, complete=True)
+            document.cache.put(made)
+            text = "" if made.doubtful else made.insert
             if making.shown and text != making.shown and text.startswith(making.shown) and self.settings.refresh:
                 self._listener.refreshed(document.snapshot.uri)
             if answer.quick and current:
                 self._prefiller.fill_soon(document)
 
-    async def _first_answer(self, document: Document, making: Making, place: Place, arrived: float) -> Hit | None:
+    async def _first_answer(
+        self, document: Document, making: Making, place: Place, arrived: float, *, manual: bool
+    ) -> Hit | None:
         """Wait for the whole suggestion, or if that takes too long for a piece of it that goes on behind `place`."""
         patience = (_EARLY_MS if self.settings.refresh else _LATE_MS) / 1e3 - (self._clock() - arrived)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(making.ended.wait(), max(0.0, patience))
-        find = partial(document.cache.find, making.conditions, place.text, place.offset)
+        find = partial(document.cache.find, making.conditions, place.text, place.offset, doubtful=manual)
         while not making.ended.is_set() and find() is None:
             making.piece.clear()
             await making.piece.wait()
@@ -324,7 +327,8 @@ class Session:
     def _as_made(self, making: Making, text: str, logprob: float, *, complete: bool) -> Made:
         place = making.place
         parts = (making.conditions, place.text, place.offset, text)
-        return Made(*parts, complete=complete, logprob=logprob, identity=making.identity)
+        doubtful = logprob < self._threshold()
+        return Made(*parts, complete=complete, logprob=logprob, doubtful=doubtful, identity=making.identity)
 
     def _threshold(self) -> float:
         if self.settings.min_confidence is not None:

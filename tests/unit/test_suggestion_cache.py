@@ -88,6 +88,17 @@ def test_nothing_to_say_is_remembered_for_its_place_only() -> None:
     assert found(cache, "foo(x▌)") is None
 
 
+def test_a_doubtful_one_is_there_for_those_who_want_it() -> None:
+    cache = SuggestionCache()
+    cache.put(Made(None, "x = ", 4, "y + z", doubtful=True))
+    assert found(cache, "x = ▌") == ""  # nothing to say, and nothing to make again
+    assert found(cache, "x = y▌") is None
+    for marked, rest in (("x = ▌", "y + z"), ("x = y▌", " + z")):
+        hit = cache.find(None, *split(marked), doubtful=True)
+        assert hit is not None
+        assert hit.rest == rest
+
+
 def test_the_newest_wins(cache: SuggestionCache) -> None:
     cache.put(made("x\nfoo(▌)\ny", "qux"))
     assert found(cache, "x\nfoo(▌)\ny") == "qux"

@@ -89,6 +89,21 @@ async def test_what_the_model_doubts_is_hidden_and_remembered(bench: Bench) -> N
     assert len(bench.stage.steps) == steps
 
 
+async def test_what_the_model_doubts_is_shown_to_a_person_who_asks(bench: Bench) -> None:
+    bench.open("x = ")
+    bench.stage.logprob = -9.0
+    bench.stage.free.set()
+    assert await answer(bench.ask(4)) is None
+    steps = len(bench.stage.steps)
+    whole = continuation("x = ")
+    assert inserted(await answer(bench.ask(4, manual=True))) == whole
+    assert len(bench.stage.steps) == steps  # it was remembered
+    bench.type("x = " + whole[0])
+    assert inserted(await answer(bench.ask(5, manual=True))) == whole[1:]
+    assert await answer(bench.ask(5)) is None  # by itself, a new one is made here, and doubted too
+    assert len(bench.stage.steps) > steps
+
+
 async def test_a_language_that_is_off_is_answered_only_by_hand(ready: Ready) -> None:
     bench = await ready(evolve(AT_ONCE, languages={"markdown": False}))
     bench.stage.free.set()
