@@ -24,6 +24,7 @@ from starcoder_lsp.suggest import DEFAULT_MIN_CONFIDENCE, Runtime, measure
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from starcoder_lsp.completion.prompt import LayoutChoice
     from starcoder_lsp.config import EngineChoice, Settings
     from starcoder_lsp.engine.base import Engine
 
@@ -35,6 +36,7 @@ Report = Callable[[str, "int | None"], None]
 _SLOTS = (4, 3, 2)
 """Caches of a full context each, the most that fits: the last is for quick prompts, the others for files in turn."""
 _MIN_CONFIDENCE = "starcoder_lsp.min_confidence"
+_LAYOUT = "starcoder_lsp.layout"
 _WARM_UP = "def main(argv):\n    for index, value in enumerate(argv):\n        print(index, value)\n"
 
 
@@ -69,6 +71,15 @@ def min_confidence(header: GGUFHeader) -> float:
     if isinstance(stated, float) and -100 <= stated <= 0:  # noqa: PLR2004 - the range of the setting
         return stated
     return DEFAULT_MIN_CONFIDENCE
+
+
+def best_layout(header: GGUFHeader) -> LayoutChoice:
+    """Return the layout that this model does much better with, `auto` where it does not matter.
+
+    A file made for this server states it (`starcoder_lsp.layout`).
+    """
+    layouts: dict[object, LayoutChoice] = {"spm": "spm", "psm": "psm"}
+    return layouts.get(header.metadata.get(_LAYOUT), "auto")
 
 
 def choose_engine(choice: EngineChoice, header: GGUFHeader) -> str:
@@ -107,7 +118,14 @@ def load(settings: Settings, report: Report = lambda _message, _percent: None) -
     encoder = LineEncoder(model.tokenizer)
     speed = measure(engine, encoder.encode(_WARM_UP))
     runtime = Runtime(
-        engine, model.tokenizer, encoder, model.tokens, model.name, min_confidence=min_confidence(header), speed=speed
+        engine,
+        model.tokenizer,
+        encoder,
+        model.tokens,
+        model.name,
+        min_confidence=min_confidence(header),
+        layout=best_layout(header),
+        speed=speed,
     )
     log.info(
         "%s is ready after %.1f s: %s, window %d tokens, %d slots, prefill %.0f and decode %.0f tokens/s; %s",

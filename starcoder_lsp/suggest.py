@@ -152,6 +152,8 @@ class Runtime:
     name: str
     min_confidence: float = DEFAULT_MIN_CONFIDENCE
     """Mean log-probability under which this model's suggestions are better hidden."""
+    layout: LayoutChoice = "auto"
+    """What `auto` means for this model."""
     speed: Speed = field(factory=Speed)
     counters: Counters = field(factory=Counters)
     _anchors: dict[str, _Anchors] = field(factory=dict)
@@ -286,7 +288,7 @@ class Runtime:
             budget=budget,
             anchor=anchors.full if kind == "full" else anchors.quick,
             chunks=self.encoder.chunks,
-            layout=ask.layout,
+            layout=self.layout if ask.layout == "auto" else ask.layout,
             context=ask.context if kind == "full" else Context(),
             skip_closers=ask.layout == "auto",
             open_end=self.tokenizer.open_end,

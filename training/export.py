@@ -81,10 +81,12 @@ def export(
     name: str = "nano",
     note: str = "",
     min_confidence: float | None = None,
+    layout: str | None = None,
 ) -> None:
     """Write `model` as GGUF. Matrices take `kind`, everything one-dimensional stays float32.
 
-    `min_confidence` is the mean log-probability (nats) under which the server hides this model's suggestions.
+    `min_confidence` is the mean log-probability (nats) under which the server hides this model's suggestions, `layout`
+    the order of the prompt's parts that it prefers.
     """
     shape, (matrix_type, file_type) = model.shape, TYPES[kind]
     writer = gguf.GGUFWriter(str(out), "starcoder2")
@@ -94,6 +96,8 @@ def export(
         writer.add_description(note)
     if min_confidence is not None:
         writer.add_float32("starcoder_lsp.min_confidence", min_confidence)
+    if layout is not None:
+        writer.add_string("starcoder_lsp.layout", layout)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
@@ -132,6 +136,7 @@ def main() -> int:
     parser.add_argument("--last", action="store_true", help="the last weights instead of their running average")
     parser.add_argument("--untrained", action="store_true", help="random weights: the floor of every evaluation")
     parser.add_argument("--min-confidence", type=float, help="display threshold of this model, in nats a token")
+    parser.add_argument("--layout", choices=("spm", "psm"), help="the layout that this model does much better with")
     options = parser.parse_args()
     if options.untrained:
         torch.manual_seed(0)
@@ -140,7 +145,7 @@ def main() -> int:
         model, counters = load_model(options.checkpoint, average=not options.last)
     note = f"Code completion, trained from scratch; {counters['seen'] / 1e6:.1f} M tokens seen"
     partial = options.out.with_suffix(".partial")
-    export(model, options.tokenizer, partial, options.type, options.name, note, options.min_confidence)
+    export(model, options.tokenizer, partial, options.type, options.name, note, options.min_confidence, options.layout)
     partial.replace(options.out)  # readers never see half a file
     print(f"{options.out.name}: {options.out.stat().st_size / 1e6:.2f} MB, {note}")
     return 0

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from starcoder_lsp.engine.gguf import read_header
-from starcoder_lsp.loading import min_confidence
+from starcoder_lsp.loading import best_layout, min_confidence
 from starcoder_lsp.models.catalogue import shipped_model
 from starcoder_lsp.suggest import DEFAULT_MIN_CONFIDENCE
 
@@ -24,3 +24,12 @@ def test_nonsense_or_nothing_leaves_the_general_threshold(stated: float | str | 
     header = read_header(shipped_model())
     metadata: dict[str, float | str] = {} if stated is None else {KEY: stated}
     assert min_confidence(evolve(header, metadata=metadata)) == DEFAULT_MIN_CONFIDENCE
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [("spm", "spm"), ("psm", "psm"), ("auto", "auto"), ("mps", "auto"), (1, "auto")]
+)
+def test_a_file_states_the_layout_it_does_better_with(stated: str | int, expected: str) -> None:
+    header = evolve(read_header(shipped_model()), metadata={"starcoder_lsp.layout": stated})
+    assert best_layout(header) == expected
+    assert best_layout(evolve(header, metadata={})) == "auto"
