@@ -89,7 +89,7 @@ async def _play(scene: Scene, model: str, console: Console, log: Any) -> int:  #
         session.open(uri, "python", text)
         # A client that was here before the first key: its question is answered, and the window is read.
         at = Snapshot.of(uri, 1, "", text)
-        await session.suggest(uri, *at.position(len(scene.before), "utf-16"), manual=True)
+        first = await session.suggest(uri, *at.position(len(scene.before), "utf-16"), manual=True)
         before = await session.command("starcoder.stats")
         for version, letter in enumerate(scene.typed, start=2):
             cut = len(scene.before) + version - 2
@@ -114,6 +114,8 @@ async def _play(scene: Scene, model: str, console: Console, log: Any) -> int:  #
     table.add_row("prompt tokens evaluated", f"{evaluated / keys:.2f} a key ({evaluated} for {keys} keys) of {prompt}")
     generated = _less(after, before, "generatedTokens")
     table.add_row("generated", f"{generated} tokens by {status['model']} on {status['engine']}, offline")
+    if first and first[0].insert_text.startswith(scene.typed):
+        table.add_row("foreseen", "it was suggested before the first key, and stayed while you typed it")
     console.print(table)
     return 0 if suggestion else 1
 
