@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +29,9 @@ from training.model import Nano, Shape
 from training.sequences import Corpus, Encode, Mixture, Source, read_sources
 
 __all__ = ["Hole", "language_loss", "package_holes", "read_gguf", "write_holes"]
+
+
+_NAME = re.compile(r"[A-Za-z_]\w{3,}")
 
 
 @dataclass(frozen=True)
@@ -109,17 +114,29 @@ def language_loss(
     return report
 
 
-def package_holes(sources: list[Source], number: int, seed: int = 11) -> list[Hole]:
-    """Rest-of-line holes in Python files: the cursor stands where somebody types, something is left of the line."""
+def package_holes(sources: list[Source], number: int, seed: int = 11, *, cross_file: bool = False) -> list[Hole]:
+    """Rest-of-line holes in Python files: the cursor stands where somebody types, something is left of the line.
+
+    With `cross_file`, only holes with a name that the rest of the file does not have and another file of the package
+    has: those that other files can help with, as in CrossCodeEval (Ding et al. 2023, https://arxiv.org/abs/2310.11248).
+    """
     rng = Random(seed)
     python = [s for s in sources if s.language == "python" and s.text.count("\n") > 30]
+    files: dict[str, Counter[str]] = {}  # of each package: in how many files a name stands
+    if cross_file:
+        for source in sources:
+            files.setdefault(source.repo, Counter()).update(set(_NAME.findall(source.text)))
     found: list[Hole] = []
     while len(found) < number:
         source = rng.choice(python)
         start, stop = cut(source.text, line_starts(source.text), rng, "rest_of_line")
         answer = source.text[start:stop]
         line = source.text[source.text.rfind("\n", 0, start) + 1 : stop]
-        if len(answer.strip()) >= 2 and not line.lstrip().startswith(("#", '"', "'")):
+        rest = source.text[:start] + "\n" + source.text[stop:]
+        foreign = not cross_file or any(
+            files[source.repo][name] > 1 and name not in rest for name in _NAME.findall(line)
+        )
+        if foreign and len(answer.strip()) >= 2 and not line.lstrip().startswith(("#", '"', "'")):
             found.append(Hole(source.text[:start], source.text[stop:], answer, source))
     return found
 
@@ -154,6 +171,7 @@ def main() -> int:
         "--write-holes", type=Path, help="write held-out holes instead, for `starcoder-lsp eval infill`"
     )
     parser.add_argument("--holes", type=int, default=400)
+    parser.add_argument("--cross-file", action="store_true", help="only holes with a name of another file")
     parser.add_argument("--seed", type=int, default=11, help="another seed gives other holes")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -167,7 +185,12 @@ def main() -> int:
     sources = read_sources(options.data / "heldout.jsonl")
     if options.write_holes:
         python = [s for s in sources if s.language == "python"]
-        write_holes(options.write_holes, package_holes(sources, options.holes, options.seed), Corpus(python, Mixture()))
+        holes = package_holes(sources, options.holes, options.seed, cross_file=options.cross_file)
+        write_holes(options.write_holes, holes, Corpus(python, Mixture()))
+            options.write_holes,
+            package_holes(sources, options.holes, options.seed, cross_file=options.cross_file),
+            Corpus(python, Mixture()),
+        )
         return 0
     model = read_gguf(options.model)
     python = [s for s in sources if s.language == "python"]
