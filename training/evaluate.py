@@ -187,10 +187,6 @@ def main() -> int:
         python = [s for s in sources if s.language == "python"]
         holes = package_holes(sources, options.holes, options.seed, cross_file=options.cross_file)
         write_holes(options.write_holes, holes, Corpus(python, Mixture()))
-            options.write_holes,
-            package_holes(sources, options.holes, options.seed, cross_file=options.cross_file),
-            Corpus(python, Mixture()),
-        )
         return 0
     model = read_gguf(options.model)
     python = [s for s in sources if s.language == "python"]
