@@ -93,12 +93,16 @@ async def test_a_burst_of_requests_is_answered_once_each_and_only_the_last_in_ea
     assert stats["idle"]
 
 
-async def test_two_documents_at_once(editor: Editor) -> None:
+async def test_three_documents_at_once(editor: Editor) -> None:
+    """Each is answered, and with what it is answered alone."""
     places = [place_of(marked) for marked in (SUM, IMPORT, CLASS)]
+    alone = [await editor.items(editor.open(text), line, column) for text, line, column in places]
     tasks = [await editor.ask(editor.open(text), line, column) for text, line, column in places]
-    for answer in await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE):
+    answers = await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
+    for answer, items in zip(answers, alone, strict=True):
         assert answer is not None
-        assert len(answer.items) == 1
+        assert [one.insert_text for one in answer.items] == [one.insert_text for one in items]
+    assert any(alone)
 
 
 async def test_the_text_of_control_tokens_is_only_text(editor: Editor) -> None:
