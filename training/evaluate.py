@@ -183,13 +183,12 @@ def main() -> int:
         return ids
 
     sources = read_sources(options.data / "heldout.jsonl")
+    python = [s for s in sources if s.language == "python"]
     if options.write_holes:
-        python = [s for s in sources if s.language == "python"]
         holes = package_holes(sources, options.holes, options.seed, cross_file=options.cross_file)
         write_holes(options.write_holes, holes, Corpus(python, Mixture()))
         return 0
     model = read_gguf(options.model)
-    python = [s for s in sources if s.language == "python"]
     report: dict[str, object] = {
         "model": options.model.name,
         "shape": asdict(model.shape),

@@ -39,8 +39,8 @@ class Llama:
         params.verbosity = 0
         self._server = xllamacpp.Server(params)
 
-    def complete(self, prompt: Sequence[int], limit: int = 32, top: int = 1, stop: Sequence[str] = ()) -> Completion:
-        """Greedy continuation of at most `limit` ids, with the `top` log-probabilities at each; `stop` ends it too."""
+    def complete(self, prompt: Sequence[int], limit: int = 32, top: int = 1) -> Completion:
+        """Greedy continuation of at most `limit` ids, with the `top` log-probabilities at each."""
         answers: list[dict[str, Any]] = []
 
         def keep(answer: Any) -> bool:
@@ -55,7 +55,6 @@ class Llama:
             "return_tokens": True,
             "cache_prompt": True,
             "stream": False,
-            "stop": list(stop),
             "repeat_penalty": 1.0,
         }
         self._server.handle_completions(request, keep)

@@ -49,8 +49,11 @@ def _compiled() -> Slopes:
 
 class _HeadLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, rows: int) -> Tensor:
-        """hidden (N, D) in the compute dtype, head (V, D) float32, targets (N,) -> mean loss in nats (float32)."""
+    def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, rows: int, learn: bool) -> Tensor:  # noqa: FBT001 (autograd passes no names)
+        """hidden (N, D) in the compute dtype, head (V, D) float32, targets (N,) -> mean loss in nats (float32).
+
+        `learn`: make the gradients too.
+        """
         weights = head.to(hidden.dtype)
         use = targets != IGNORE
         shares = use / use.sum().clamp_min(1)
@@ -63,6 +66,8 @@ class _HeadLoss(torch.autograd.Function):
             slopes = _compiled() if part.shape[0] == rows and part.dtype == torch.bfloat16 else _slopes
             losses, slope = slopes(part @ weights.T, goal, share)
             total += losses.sum()
+            if not learn:
+                continue
             slope.scatter_add_(1, goal[:, None], -share[:, None].to(slope.dtype))
             hidden_gradient[start : start + rows] = slope @ weights
             head_gradient += slope.T @ part
@@ -70,13 +75,14 @@ class _HeadLoss(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         hidden_gradient, head_gradient = ctx.saved_tensors
-        return hidden_gradient * outer[0].to(hidden_gradient.dtype), head_gradient * outer[0], None, None
+        return hidden_gradient * outer[0].to(hidden_gradient.dtype), head_gradient * outer[0], None, None, None
 
 
 def head_loss(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
     """Mean negative log-likelihood in nats per counted token; differentiable in `hidden` and `head`."""
     rows = 1024 if hidden.is_cuda else _ROWS
-    loss: Tensor = _HeadLoss.apply(hidden.flatten(0, -2), head, targets.flatten(), rows)  # type: ignore[no-untyped-call]
+    learn = torch.is_grad_enabled()  # forward itself runs without
+    loss: Tensor = _HeadLoss.apply(hidden.flatten(0, -2), head, targets.flatten(), rows, learn)  # type: ignore[no-untyped-call]
     return loss

@@ -25,7 +25,7 @@ from training import tokenizer as special
 from training.holes import Hole, cut, line_starts
 from training.neighbours import File, Passage, Passages
 
-__all__ = ["Corpus", "Encode", "Mixture", "Rows", "Source", "layout", "read_sources", "repository"]
+__all__ = ["Corpus", "Encode", "Mixture", "Rows", "Source", "layout", "read_sources"]
 
 Encode = Callable[[str], list[int]]
 _LEAST_LINES = 4  # of a passage
