@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALL = (*RULES, SENTENCEPIECE)
+MOST_OF_THEM_LATER = [
+    rule if rule in {"starcoder", SENTENCEPIECE} else pytest.param(rule, marks=pytest.mark.slow) for rule in ALL
+]
+"""All, for tests that take a while with each: the inner loop has the two that matter most."""
 
 
 def header_of(rule: str) -> GGUFHeader:
@@ -41,10 +45,7 @@ def differing(tokenizer: Tokenizer, model: Path, texts: list[str]) -> list[str]:
     return different
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [rule if rule in {"starcoder", SENTENCEPIECE} else pytest.param(rule, marks=pytest.mark.slow) for rule in ALL],
-)
+@pytest.mark.parametrize("rule", MOST_OF_THEM_LATER)
 def test_ids_are_those_of_llama_cpp(rule: str) -> None:
     texts = [*NASTY, *library_files(step=100)]
     assert differing(tokenizer_of(rule), tiny_model(vocabulary_file(rule)), texts) == []
@@ -93,7 +94,7 @@ def test_control_tokens_have_a_spelling_and_no_text() -> None:
     assert tokenizer.id_of("def") is None
 
 
-@pytest.mark.parametrize("rule", ALL)
+@pytest.mark.parametrize("rule", MOST_OF_THEM_LATER)
 def test_what_may_be_encoded_otherwise_is_known(rule: str) -> None:
     """In front of the open end, the ids are those of the text with anything behind it."""
     tokenizer, random = tokenizer_of(rule), Random(rule)  # noqa: S311 -- any places will do
