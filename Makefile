@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test quick check format clean
+.PHONY: help demo test quick check dist format clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed (make PYTHON=python3.12 ...)"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is needed: apt-get install python3-venv"; exit 1; }
+	@sh tools/bootstrap.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
@@ -19,8 +19,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## one completion session with the model that ships, offline
 	$(BIN)/starcoder-lsp demo
 
-test: check  ## everything: the gates, and all tests with the real model and real editors
+test: check  ## everything: the gates, all tests with the real model and real editors, bare machines
 	$(BIN)/python -m pytest
+	bash tests/bare.sh
 
 quick: $(STAMP)  ## the inner loop: under a minute
 	$(BIN)/ruff check
@@ -34,9 +35,15 @@ check: $(STAMP)  ## formatting, lint, types, import rules; the VS Code extension
 	bash tests/check_vscode.sh
 	bash tests/check_neovim.sh
 
+dist: $(STAMP)  ## wheel, sdist and the VS Code extension (which carries the wheel), in dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	STARCODER_WHEEL=$$(echo $(CURDIR)/dist/*.whl) bash tools/vscode.sh package
+	mv editors/vscode/starcoder-lsp.vsix dist/
+
 format: $(STAMP)  ## let ruff format and fix what it can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 clean:  ## remove what was built
-	rm -rf $(VENV) .cache dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache dist editors/vscode/dist editors/vscode/out editors/vscode/server editors/vscode/node_modules editors/vscode/*.vsix .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -253,6 +253,80 @@ def windows_and_emoji(library: Library, typist: Typist) -> None:
     typist.type('\n    label = "🎉 done: 完了"  # 🙂 ok\n    print(label, "🙂")')
 
 
+MORNING = (
+    ("h11", "h11/_readers.py", "ChunkedReader.__call__"),
+    ("httpx", "httpx/_content.py", "encode_request"),
+    ("structlog", "structlog/_base.py", "BoundLoggerBase._process_event"),
+    ("flask", "flask/views.py", "View.as_view"),
+    ("starlette", "starlette/staticfiles.py", "StaticFiles.get_response"),
+    ("pygls", "pygls/feature_manager.py", "FeatureManager.feature"),
+    ("httpx", "httpx/_multipart.py", "DataField.render_data"),
+    ("flask", "flask/templating.py", "DispatchingJinjaLoader._get_source_explained"),
+    ("structlog", "structlog/threadlocal.py", "tmp_bind"),
+    ("starlette", "starlette/templating.py", "Jinja2Templates._setup_env_defaults"),
+    ("h11", "h11/_headers.py", "set_comma_header"),
+    ("attrs", "attr/_funcs.py", "assoc"),
+    ("httpx", "httpx/_auth.py", "DigestAuth._parse_challenge"),
+    ("starlette", "starlette/formparsers.py", "FormParser.parse"),
+    ("flask", "flask/config.py", "Config.from_pyfile"),
+    ("structlog", "structlog/twisted.py", "JSONRenderer.__call__"),
+    ("httpx", "httpx/_utils.py", "get_environment_proxies"),
+    ("starlette", "starlette/websockets.py", "WebSocket.receive"),
+    ("pygls", "pygls/io_.py", "run_async"),
+    ("h11", "h11/_state.py", "ConnectionState.process_event"),
+)
+"""Package, file, and the function that is written in it."""
+_RESTART_AT = 12
+_EVERY = 5
+
+
+def morning(library: Library, typist: Typist) -> None:
+    """Work in twenty files: look definitions up here and there, go back, restart, return to the first ten."""
+    places: list[tuple[str, str]] = []
+    for number, (package, path, name) in enumerate(MORNING):
+        one = hole(library.read(path), name, least=110)
+        typist.open(path, "python", one.text, library.source(package))
+        first, second = _halves(one.piece)
+        typist.move(len(one.before) - 1)
+        typist.type("\n" + first)
+        here = typist.cursor
+        if number % 2 and places:  # a definition in another file
+            typist.show(places[-1][0])
+            typist.move(_definition(typist))
+            typist.show(path)
+        else:
+            typist.move(_definition(typist))
+        typist.move(here)
+        if number == _RESTART_AT:
+            typist.restart()
+            typist.show(path)
+            typist.move(here)
+        typist.type(second)
+        typist.rest()
+        places.append((path, name.rpartition(".")[2].strip("_")))
+        if number % _EVERY == _EVERY - 1:
+            _note(typist, *places[number - _EVERY + 1])
+    for place in places[: len(places) // 2]:
+        _note(typist, *place)
+
+
+def _definition(typist: Typist) -> int:
+    """Return the end of the line of the definition that is farthest from the cursor."""
+    lines = typist.text.splitlines(keepends=True)
+    ends = [sum(map(len, lines[: at + 1])) - 1 for at, line in enumerate(lines) if line.lstrip().startswith("def ")]
+    return max(ends, key=lambda end: abs(end - typist.cursor))
+
+
+def _note(typist: Typist, path: str, name: str) -> None:
+    """Go back to where one was in a file, and write a line there."""
+    typist.show(path)
+    typist.move(typist.back)
+    line = typist.text[typist.text.rfind("\n", 0, typist.cursor) + 1 : typist.cursor]
+    indent = line[: len(line) - len(line.lstrip())]
+    typist.type(f"\n{indent}# {name} is done")
+    typist.rest()
+
+
 TRACES: dict[str, Callable[[Library, Typist], None]] = {
     "01-typing-h11": typing("h11", "h11/_connection.py", "Connection._extract_next_receive_event", least=130),
     "02-typing-structlog": typing("structlog", "structlog/processors.py", "ExceptionPrettyPrinter.__call__", least=150),
@@ -266,6 +340,7 @@ TRACES: dict[str, Callable[[Library, Typist], None]] = {
     "10-edits-above-pygls": edits_above,
     "11-two-files-httpx": two_files,
     "12-crlf-emoji-structlog": windows_and_emoji,
+    "13-a-morning": morning,
 }
 
 
@@ -291,7 +366,7 @@ def fetch(folder: Path) -> Library:
 def make(library: Library) -> Iterator[tuple[str, str]]:
     """Return each trace's name and its lines."""
     for name, play in TRACES.items():
-        typist = Typist(name)
+        typist = Typist(name, asks=play is not morning)
         play(library, typist)
         yield name, "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in typist.events)
 

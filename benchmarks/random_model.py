@@ -21,12 +21,14 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
 
 from benchmarks.random_weights import random_tensor
 from benchmarks.vocabulary import BUILTIN_SCALARS, LEARNT, builtin_vocabulary
-from starcoder_lsp.engine.gguf import Value, Vocabulary, read_header
+from starcoder_lsp.models.gguf import Vocabulary, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
+
+    from starcoder_lsp.models.gguf_format import Value
 
 _Q: Final = GGMLQuantizationType
 

@@ -24,14 +24,16 @@ _STEP_MS = 400
 class Typist:
     """Edits files and writes down what happens. Columns are in UTF-16 units; a suggestion is asked for at each key."""
 
-    def __init__(self, seed: str) -> None:
-        """Start with no file; the same seed gives the same person."""
+    def __init__(self, seed: str, *, asks: bool = True) -> None:
+        """Start with no file; the same seed gives the same person. `asks`: keys write requests down, not moves only."""
         self.events: list[dict[str, Any]] = []
         self._random = random.Random(seed)
         self._texts: dict[str, str] = {}
         self._cursors: dict[str, int] = {}
+        self._wrote: dict[str, int] = {}
         self._path = ""
         self._now = 0.0
+        self._asks = asks
 
     # ---- files and moving ----------------------------------------------------------------------------------------
 
@@ -47,6 +49,12 @@ class Typist:
         self.events.append({"event": "open", "path": path, "language": "python", "text": ""})
         self._wait(900)
 
+    def restart(self) -> None:
+        """End the editor and start it again; what is shown then is opened again."""
+        self._wait(3_000)
+        self.events.append({"event": "restart", "t_ms": round(self._now)})
+        self._wait(1_000)
+
     def move(self, offset: int) -> None:
         """Put the cursor somewhere; wait there a little, as one does."""
         self._cursors[self._path] = offset
@@ -57,6 +65,11 @@ class Typist:
     def text(self) -> str:
         """The file as it is."""
         return self._texts[self._path]
+
+    @property
+    def back(self) -> int:
+        """Where the file was written in last."""
+        return self._wrote[self._path]
 
     @property
     def cursor(self) -> int:
@@ -145,9 +158,10 @@ class Typist:
         self.events.append({"event": "change", "t_ms": round(self._now), "range": span, "text": text})
         old = self.text
         self._texts[self._path] = old[:start] + text + old[end:]
-        self._cursors[self._path] = start + len(text) - back
-        self._now += _ASK_MS
-        self._ask()
+        self._cursors[self._path] = self._wrote[self._path] = start + len(text) - back
+        if self._asks:
+            self._now += _ASK_MS
+            self._ask()
 
     def _ask(self) -> None:
         self.events.append({"event": "request", "t_ms": round(self._now), "position": self._position(self.cursor)})

@@ -1,24 +1,25 @@
-"""A small byte-level vocabulary made on the spot, so that tests need no download.
+"""A small byte-level vocabulary that ships with the tests, so that they need no download.
 
-256 bytes, a family's special tokens, and merges learnt from a few modules of the Python standard library.
+256 bytes, a family's special tokens, and the merges in `merges.txt`: byte-level BPE, pre-tokenizer `starcoder`, learnt
+once (`tokenizers` 0.22) from argparse, ast, configparser, json.decoder, logging and typing of Python 3.11.7. They are
+kept rather than learnt again because every Python has another standard library: another vocabulary, and with it other
+random models and other near-ties.
 """
 
 from __future__ import annotations
 
-import json
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gguf.constants import TokenType
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers.pre_tokenizers import ByteLevel
 
-from starcoder_lsp.engine.gguf import Vocabulary
+from starcoder_lsp.models.gguf import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starcoder_lsp.engine.gguf import Scalar
+    from starcoder_lsp.models.gguf_format import Scalar
 
 SPECIAL_TOKENS: Final = {
     "starcoder": (
@@ -43,7 +44,7 @@ BUILTIN_SCALARS: Final[Mapping[str, Scalar]] = {
 }
 """What a GGUF file says of this vocabulary besides its tables."""
 
-_MODULES: Final = ("argparse.py", "ast.py", "configparser.py", "json/decoder.py", "logging/__init__.py", "typing.py")
+_MERGES: Final = Path(__file__).with_name("merges.txt")
 
 
 def builtin_vocabulary(architecture: str, size: int = LEARNT) -> Vocabulary:
@@ -52,24 +53,13 @@ def builtin_vocabulary(architecture: str, size: int = LEARNT) -> Vocabulary:
     Tokens beyond the learnt ones are text that no encoding produces: they only give the model its real width.
     """
     special = SPECIAL_TOKENS[architecture]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    trainer = trainers.BpeTrainer(
-        vocab_size=LEARNT,
-        special_tokens=list(special),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    library = Path(sysconfig.get_path("stdlib"))
-    tokenizer.train_from_iterator([(library / name).read_text("utf-8") for name in _MODULES], trainer)
-    model = json.loads(tokenizer.to_str())["model"]
-    tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
+    room = LEARNT - 256 - len(special)
+    merges = _MERGES.read_text("utf-8").splitlines()[:room]
+    tokens = [*special, *sorted(ByteLevel.alphabet()), *(merge.replace(" ", "") for merge in merges)]
     tokens += [f"Ġw{number:05}" for number in range(len(tokens), size)]
     return Vocabulary(
         tokens=tokens,
         types=[int(TokenType.CONTROL)] * len(special) + [int(TokenType.NORMAL)] * (len(tokens) - len(special)),
         scores=[],
-        merges=[" ".join(merge) for merge in model["merges"]],
+        merges=merges,
     )

@@ -88,6 +88,19 @@ class Lines:
         return end - 1 if end > start and text[end - 1] == "\r" and end < len(text) else end
 
 
+@frozen
+class Edit:
+    """`text` in place of what stands from `start` to `end` of a document (offsets)."""
+
+    start: int
+    end: int
+    text: str = field(repr=False)
+
+    def apply(self, text: str) -> str:
+        """Return a text with it made."""
+        return text[: self.start] + self.text + text[self.end :]
+
+
 @frozen(eq=False)
 class Snapshot:
     """A document at one version. Safe to hand to another thread: nothing in it changes."""

@@ -12,12 +12,24 @@
     │   ├── ModelTruncated    it ends too early
     │   ├── ModelUnsupported  it is a GGUF file, but not one that completes text
     │   ├── ModelWithoutFim   it completes text, but cannot fill a gap
+    │   ├── AdapterUnfit      it is no LoRA adapter, or one of another model
     │   └── ModelTooLarge     it does not fit into the memory
+    ├── HubError              a model cannot be fetched
+    │   ├── Offline           the network was forbidden
+    │   ├── SourceUnknown     what was asked for names no source
+    │   ├── SourceNotThere    the other side has no such repository or file
+    │   ├── SourceGated       the other side wants a token, or its conditions accepted
+    │   ├── LicenceUnread     its licence was not accepted here yet
+    │   ├── DiskFull          there is no room for it
+    │   ├── ChecksumWrong     what came is not what was announced
+    │   └── FetchFailed       the network or the other side failed; what came is kept
     ├── EngineError           the engine refused or broke
     │   ├── EngineClosed      it was asked after it was closed
     │   ├── ContextFull       the prompt is longer than the context
     │   ├── BadTokens         no token ids, or one outside the vocabulary
-    │   └── EngineFailed      the native library reported a failure
+    │   ├── EngineFailed      the native library reported a failure
+    │   ├── EngineUnavailable a server cannot be reached, is busy, or broke off; it is asked again later
+    │   └── EngineRefused     a server does not do what it is asked: a key, a name or an address is wrong
     └── Cancelled             nobody waits for the answer any more
         └── Superseded        because a newer request took its place
 
@@ -31,6 +43,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+
+_PARTS_NAMED = 3
+_PATH_SHOWN = 200
+
+
+def _shown(path: Path) -> str:
+    """The path as a message can carry it: what cannot be printed is escaped, and the middle of a long one left out."""
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
+    half = _PATH_SHOWN // 2
+    return text if len(text) <= _PATH_SHOWN else f"{text[:half]}…{text[-half:]}"
 
 
 class StarcoderError(Exception):
@@ -49,7 +72,7 @@ class ModelError(StarcoderError):
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         """Join the two halves to the message: `The model file PATH <problem>. <remedy>.`."""
-        super().__init__(f"The model file {path} {problem}. {remedy}.")
+        super().__init__(f"The model file {_shown(path)} {problem}. {remedy}.")
         self.path = path
         self.problem = problem
         self.remedy = remedy
@@ -58,11 +81,24 @@ class ModelError(StarcoderError):
 class ModelNotFound(ModelError):
     """The file is not there, or is one of several parts of which some are not."""
 
-    def __init__(self, path: Path, missing_parts: Sequence[str] = ()) -> None:
-        """`missing_parts`: file names, where the model is split into several files."""
+    def __init__(
+        self, path: Path, missing_parts: Sequence[str] = (), *, relative: bool = False, pull: str = ""
+    ) -> None:
+        """`missing_parts`: file names, where the model is split into several files; `relative`: such a path.
+
+        `pull`: its name in the catalogue.
+        """
         if missing_parts:
-            problem = f"is one of several parts, and these are missing: {', '.join(missing_parts)}"
+            named = ", ".join(missing_parts[:_PARTS_NAMED])
+            more = len(missing_parts) - _PARTS_NAMED
+            problem = f"is one of several parts, and these are missing: {named}{f' and {more:,} more' * (more > 0)}"
             remedy = "Put all parts into the same folder"
+        elif pull:
+            problem = "is in the catalogue, but was not fetched yet"
+            remedy = f'Fetch it with "starcoder-lsp models pull {pull}"'
+        elif relative:
+            problem = "is named by a relative path, which is not looked for in the workspace"
+            remedy = 'Give the whole path, or the name of a model that "starcoder-lsp models" lists'
         else:
             problem = "does not exist"
             remedy = 'Correct the setting "model", or choose one of those that "starcoder-lsp models" lists'
@@ -117,6 +153,10 @@ class ModelWithoutFim(ModelError):
         )
 
 
+class AdapterUnfit(ModelError):
+    """The file is no LoRA adapter that llama.cpp loads, or it was made for another model."""
+
+
 class ModelTooLarge(ModelError):
     """Weights, key/value cache and buffers need more than there is (both in bytes)."""
 
@@ -125,6 +165,49 @@ class ModelTooLarge(ModelError):
         super().__init__(path, f"does not fit into memory: {detail}", remedy)
         self.needed = needed
         self.available = available
+
+
+class HubError(StarcoderError):
+    """A model cannot be fetched; nothing that was there before is lost."""
+
+
+class Offline(HubError):
+    """The network was forbidden: by `--offline`, or by HF_HUB_OFFLINE."""
+
+    def __init__(self, what: str) -> None:
+        """`what` would have been fetched."""
+        super().__init__(
+            f"{what} is not on this disk, and the network is off (--offline, or HF_HUB_OFFLINE is set). "
+            "Run it again without, or bring the file here and use `starcoder-lsp models import FILE`."
+        )
+
+
+class SourceUnknown(HubError):
+    """What was asked for is no name of the catalogue and no address; the message says which forms there are."""
+
+
+class SourceNotThere(HubError):
+    """There is no such repository, revision or file."""
+
+
+class SourceGated(HubError):
+    """A token is missing or not enough; the message names the page on which access is granted."""
+
+
+class LicenceUnread(HubError):
+    """The model's licence asks for more than a notice, and was not accepted on this machine yet."""
+
+
+class DiskFull(HubError):
+    """The disk has no room for the file, or ran full; what came is kept."""
+
+
+class ChecksumWrong(HubError):
+    """The file that came is damaged, or another one; it was removed."""
+
+
+class FetchFailed(HubError):
+    """The connection or the other side failed; what came is kept, and the next try goes on from there."""
 
 
 class EngineError(StarcoderError):
@@ -158,6 +241,29 @@ class BadTokens(EngineError):
 
 class EngineFailed(EngineError):
     """The native library reported a failure; the message passes on what it said."""
+
+
+class EngineUnavailable(EngineError):
+    """A server cannot be reached, is busy, or broke off in the middle: nothing that a new load would mend.
+
+    `retry_s`: for how long the server itself asks to be left alone, in seconds; None where it does not say. `status`:
+    of HTTP, 0 where there was no answer.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, retry_s: float | None = None) -> None:
+        """`message` names the server."""
+        super().__init__(message)
+        self.status = status
+        self.retry_s = retry_s
+
+
+class EngineRefused(EngineError):
+    """A server refuses what it is asked, and will again: the message says what to change. `status`: of HTTP, or 0."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        """`message` names the server."""
+        super().__init__(message)
+        self.status = status
 
 
 class Cancelled(StarcoderError):

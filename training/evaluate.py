@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,19 +17,21 @@ from random import Random
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import gguf
 import torch
 
 from training import tokenizer as tokens
 from training.holes import cut, line_starts
 from training.loss import head_loss
-from training.model import Nano, Shape
-from training.sequences import Corpus, Encode, Mixture, Source, read_sources
+from training.model import Nano
+from training.neighbours import Encode, counter
+from training.sequences import Corpus, Mixture, Source, read_sources
+from training.weights import read_gguf
 
-__all__ = ["Hole", "language_loss", "package_holes", "read_gguf", "write_holes"]
+__all__ = ["Hole", "language_loss", "package_holes", "write_holes"]
 
 
-_NAME = re.compile(r"[A-Za-z_]\w{3,}")
+_BEFORE, _BEHIND = 3_200, 2_000  # characters around a hole that the server's prompt shows, about
+_CONTEXT = 950  # tokens of other files: a quarter of the window, less the repository's name
 
 
 @dataclass(frozen=True)
@@ -42,37 +42,6 @@ class Hole:
     suffix: str
     answer: str
     source: Source
-
-
-def read_gguf(path: Path) -> Nano:
-    """A GGUF of this project as a PyTorch model, quantised weights taken back to float32."""
-    reader = gguf.GGUFReader(path)
-
-    def number(key: str) -> float:
-        return reader.fields[f"starcoder2.{key}"].contents()  # type: ignore[no-any-return]
-
-    heads = int(number("attention.head_count"))
-    shape = Shape(
-        vocabulary=int(number("vocab_size")),
-        width=int(number("embedding_length")),
-        layers=int(number("block_count")),
-        heads=heads,
-        kv_heads=int(number("attention.head_count_kv")),
-        inner=int(number("feed_forward_length")),
-        context=int(number("context_length")),
-        rope_base=number("rope.freq_base"),
-        norm_epsilon=number("attention.layer_norm_epsilon"),
-    )
-    values = {
-        t.name: torch.tensor(gguf.quants.dequantize(t.data, t.tensor_type)).reshape(
-            tuple(int(n) for n in t.shape[::-1])
-        )
-        for t in reader.tensors
-    }
-    values["token_embd"] = values.pop("token_embd.weight")
-    model = Nano(shape)
-    model.load_state_dict({name.replace("blk.", "blocks."): value for name, value in values.items()})
-    return model.eval()
 
 
 @torch.no_grad()
@@ -114,38 +83,48 @@ def language_loss(
     return report
 
 
-def package_holes(sources: list[Source], number: int, seed: int = 11, *, cross_file: bool = False) -> list[Hole]:
+def package_holes(sources: list[Source], corpus: Corpus, number: int, seed: int, *, cross_file: bool) -> list[Hole]:
     """Rest-of-line holes in Python files: the cursor stands where somebody types, something is left of the line.
 
-    With `cross_file`, only holes with a name that the rest of the file does not have and another file of the package
-    has: those that other files can help with, as in CrossCodeEval (Ding et al. 2023, https://arxiv.org/abs/2310.11248).
+    With `cross_file`, only holes that need a name which the file has nowhere else and another file of the package
+    defines: those that other files can help with, as in CrossCodeEval (Ding et al. 2023,
+    https://arxiv.org/abs/2310.11248); every file at most once. Fewer than `number` where the files have no more.
     """
     rng = Random(seed)
     python = [s for s in sources if s.language == "python" and s.text.count("\n") > 30]
-    files: dict[str, Counter[str]] = {}  # of each package: in how many files a name stands
+    rng.shuffle(python)
     if cross_file:
-        for source in sources:
-            files.setdefault(source.repo, Counter()).update(set(_NAME.findall(source.text)))
-    found: list[Hole] = []
+        found = []
+        for source in python:
+            holes = corpus.package(source.repo).holes(source.path)
+            if holes:
+                found.append(_hole(source, *rng.choice(holes)))
+            if len(found) == number:
+                break
+        return found
+    found = []
     while len(found) < number:
         source = rng.choice(python)
-        start, stop = cut(source.text, line_starts(source.text), rng, "rest_of_line")
-        answer = source.text[start:stop]
-        line = source.text[source.text.rfind("\n", 0, start) + 1 : stop]
-        rest = source.text[:start] + "\n" + source.text[stop:]
-        foreign = not cross_file or any(
-            files[source.repo][name] > 1 and name not in rest for name in _NAME.findall(line)
-        )
-        if foreign and len(answer.strip()) >= 2 and not line.lstrip().startswith(("#", '"', "'")):
-            found.append(Hole(source.text[:start], source.text[stop:], answer, source))
+        hole = _hole(source, *cut(source.text, line_starts(source.text), rng, "rest_of_line"))
+        line = hole.prefix[hole.prefix.rfind("\n") + 1 :] + hole.answer
+        if len(hole.answer.strip()) >= 2 and not line.lstrip().startswith(("#", '"', "'")):
+            found.append(hole)
     return found
 
 
-def write_holes(path: Path, holes: list[Hole], corpus: Corpus) -> None:
-    """As tasks of the human-eval-infilling format, with passages of other files of the package, the best one last."""
+def _hole(source: Source, start: int, stop: int) -> Hole:
+    return Hole(source.text[:start], source.text[stop:], source.text[start:stop], source)
+
+
+def write_holes(path: Path, holes: list[Hole], corpus: Corpus, encode: Encode) -> None:
+    """As tasks of the human-eval-infilling format, with what the server's index shows of other files, the best last."""
+    count = counter(encode)
     with path.open("w", encoding="utf-8") as out:
         for number, hole in enumerate(holes):
-            source = hole.source
+            source, start = hole.source, len(hole.prefix)
+            stop = start + len(hole.answer)
+            window = max(0, start - _BEFORE), min(len(source.text), stop + _BEHIND)
+            shown = corpus.package(source.repo).neighbours(source.path, (start, stop), window, _CONTEXT, count)
             task = {
                 "task_id": f"{source.repo}/{source.path}#{number}",
                 "prompt": hole.prefix,
@@ -153,10 +132,7 @@ def write_holes(path: Path, holes: list[Hole], corpus: Corpus) -> None:
                 "canonical_solution": hole.answer,
                 "path": source.path,
                 "repo": source.repo,
-                "neighbours": [
-                    {"path": passage.path, "text": passage.text}
-                    for passage in reversed(corpus.like(source, hole.prefix, hole.suffix, 6))
-                ],
+                "neighbours": [{"path": one.path, "text": one.text} for one in shown],
             }
             out.write(json.dumps(task) + "\n")
 
@@ -171,7 +147,7 @@ def main() -> int:
         "--write-holes", type=Path, help="write held-out holes instead, for `starcoder-lsp eval infill`"
     )
     parser.add_argument("--holes", type=int, default=400)
-    parser.add_argument("--cross-file", action="store_true", help="only holes with a name of another file")
+    parser.add_argument("--cross-file", action="store_true", help="only holes that need a name of another file")
     parser.add_argument("--seed", type=int, default=11, help="another seed gives other holes")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -185,8 +161,9 @@ def main() -> int:
     sources = read_sources(options.data / "heldout.jsonl")
     python = [s for s in sources if s.language == "python"]
     if options.write_holes:
-        holes = package_holes(sources, options.holes, options.seed, cross_file=options.cross_file)
-        write_holes(options.write_holes, holes, Corpus(python, Mixture()))
+        corpus = Corpus(sources, Mixture())
+        holes = package_holes(sources, corpus, options.holes, options.seed, cross_file=options.cross_file)
+        write_holes(options.write_holes, holes, corpus, encode)
         return 0
     model = read_gguf(options.model)
     report: dict[str, object] = {

@@ -80,13 +80,12 @@ def export(
     kind: str = "q8_0",
     name: str = "nano",
     note: str = "",
-    min_confidence: float | None = None,
     layout: str | None = None,
 ) -> None:
     """Write `model` as GGUF. Matrices take `kind`, everything one-dimensional stays float32.
 
-    `min_confidence` is the mean log-probability (nats) under which the server hides this model's suggestions, `layout`
-    the order of the prompt's parts that it prefers.
+    `layout` is the order of the prompt's parts that the model prefers. How sure it must be of what is shown is measured
+    afterwards, and written into the file: `starcoder-lsp calibrate --into-file`.
     """
     shape, (matrix_type, file_type) = model.shape, TYPES[kind]
     writer = gguf.GGUFWriter(str(out), "starcoder2")
@@ -94,8 +93,6 @@ def export(
     writer.add_license("apache-2.0")
     if note:
         writer.add_description(note)
-    if min_confidence is not None:
-        writer.add_float32("starcoder_lsp.min_confidence", min_confidence)
     if layout is not None:
         writer.add_string("starcoder_lsp.layout", layout)
     writer.add_context_length(shape.context)
@@ -135,17 +132,17 @@ def main() -> int:
     parser.add_argument("--name", default="nano v0")
     parser.add_argument("--last", action="store_true", help="the last weights instead of their running average")
     parser.add_argument("--untrained", action="store_true", help="random weights: the floor of every evaluation")
-    parser.add_argument("--min-confidence", type=float, help="display threshold of this model, in nats a token")
     parser.add_argument("--layout", choices=("spm", "psm"), help="the layout that this model does much better with")
+    parser.add_argument("--before", type=float, default=0, help="tokens seen by the weights that the run began with")
     options = parser.parse_args()
     if options.untrained:
         torch.manual_seed(0)
         model, counters = Nano(NANO_CPU).eval(), {"seen": 0}
     else:
         model, counters = load_model(options.checkpoint, average=not options.last)
-    note = f"Code completion, trained from scratch; {counters['seen'] / 1e6:.1f} M tokens seen"
+    note = f"Code completion, trained from scratch; {(options.before + counters['seen']) / 1e6:.1f} M tokens seen"
     partial = options.out.with_suffix(".partial")
-    export(model, options.tokenizer, partial, options.type, options.name, note, options.min_confidence, options.layout)
+    export(model, options.tokenizer, partial, options.type, options.name, note, options.layout)
     partial.replace(options.out)  # readers never see half a file
     print(f"{options.out.name}: {options.out.stat().st_size / 1e6:.2f} MB, {note}")
     return 0

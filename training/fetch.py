@@ -195,6 +195,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=HERE / ".data")
+    parser.add_argument("--skip", type=int, default=0, help="packages per registry that are passed over first")
     parser.add_argument("--limit", type=int, default=10_000, help="packages per registry")
     parser.add_argument("--registries", default="stdlib,evaluation,pypi,npm,debian,debian-source")
     parser.add_argument("--lock", type=Path, default=HERE / "corpus.lock.json", help="the listing that is kept")
@@ -251,7 +252,7 @@ def main() -> int:
     registries = options.registries.split(",")
     if "stdlib" in registries:
         keep(standard_library(options.data, excluded, cap))
-    jobs = [(r, n) for r in registries if r in names for n in names[r][: options.limit]]
+    jobs = [(r, n) for r in registries if r in names for n in names[r][options.skip :][: options.limit]]
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda job: one(*job), jobs))
     return 0

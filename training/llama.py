@@ -26,7 +26,7 @@ class Completion:
 class Llama:
     """One model in llama.cpp, on a Unix socket in a private folder (its listener cannot be turned off)."""
 
-    def __init__(self, model: Path, context: int = 4096, threads: int = 2) -> None:
+    def __init__(self, model: Path, context: int = 4096, threads: int = 2, adapter: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory()
         params = xllamacpp.CommonParams()
         params.model.path = str(model)
@@ -37,6 +37,8 @@ class Llama:
         params.warmup = False
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.verbosity = 0
+        if adapter is not None:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
         self._server = xllamacpp.Server(params)
 
     def complete(self, prompt: Sequence[int], limit: int = 32, top: int = 1) -> Completion:

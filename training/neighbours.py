@@ -1,94 +1,98 @@
-"""Passages of a package's other files that are like the place of a hole: what a server that knows the repository adds.
+"""What the server shows of a package's other files: its own index, its own packing, its own form of the prompt.
 
-A passage is `HEIGHT` lines; one begins every `HEIGHT // 2` lines of a file. It is as like a place as the identifiers
-that both have are rare in the package (the sum of their inverse document frequencies), in the manner of the sparse
-retriever of RepoCoder (Zhang et al. 2023, https://arxiv.org/abs/2303.12570). Those of the cursor's line count more, and
-its unfinished word stands for all that begin with it.
+A package is indexed once, as a workspace is. The holes that need other files are those of `starcoder-lsp eval repo`:
+the rest of a line with a name that stands nowhere else in the file and that another file defines.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
-__all__ = ["HEIGHT", "File", "Passage", "Passages"]
+from starcoder_lsp.completion.context import Neighbour, Neighbours, context_of
+from starcoder_lsp.completion.fim import FAMILIES, FimTokens
+from starcoder_lsp.evaluation.repo_holes import holes_in
+from starcoder_lsp.repository.facts import FileFacts, extract
+from starcoder_lsp.repository.index import Index
+from starcoder_lsp.repository.languages import language_of
+from starcoder_lsp.repository.query import Query
 
-HEIGHT = 10  # lines
-_AROUND = 600  # characters before the cursor, and half as many behind it, that say what its place is about
-_LINE = 3.0  # how much more a word of the cursor's line counts
-_BEGUN = 12  # words that begin with the unfinished one, at most
-_COMMON = 0.15  # a word in more passages of the package than this share says nothing
-_WORD = re.compile(r"[A-Za-z_]\w{2,}")
-_UNFINISHED = re.compile(r"[A-Za-z_]\w+\Z")
+from training import tokenizer as special
+from training.holes import Hole
+
+__all__ = ["Counter", "Encode", "Neighbour", "Package", "context_ids", "counter"]
+
+Encode = Callable[[str], list[int]]
+Counter = Callable[[str], int]  # text -> its tokens
+
+_MOST_HOLES = 4_000  # of a package
+_FAMILY = next(family for family in FAMILIES if family.name == "starcoder2")
+_TOKENS = FimTokens(
+    family=_FAMILY,
+    prefix=special.PREFIX,
+    suffix=special.SUFFIX,
+    middle=special.MIDDLE,
+    pad=special.PAD,
+    repo=special.REPO,
+    file_separator=special.FILE,
+    file_name=None,
+    bos=None,
+    stops=frozenset((special.END, special.FILE)),
+)
 
 
-@dataclass(frozen=True)
-class File:
-    """One file of a package."""
+class Package:
+    """The files of one package, by path, as the server's index knows them."""
 
-    path: str
-    text: str
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = dict(files)
+        self._facts: dict[str, FileFacts] = {}
+        self._index = Index(self._files.get)
+        for path, text in self._files.items():
+            self._facts[path] = extract(path, language_of(path), text)
+            self._index.put(path, self._facts[path])
+        self._holes: dict[str, list[Hole]] | None = None
 
+    def neighbours(
+        self, path: str, hole: Hole, window: tuple[int, int], budget: int, count: Counter
+    ) -> list[Neighbour]:
+        """What the server would show at a hole of a file, in at most `budget` tokens; the best last.
 
-@dataclass(frozen=True)
-class Passage:
-    """Lines of a file, from the one with the index `line` on."""
-
-    path: str
-    line: int
-    text: str
-
-
-class Passages:
-    """The passages of one package, looked up by likeness."""
-
-    def __init__(self, files: Sequence[File]) -> None:
-        self._passages: list[Passage] = []
-        holders: defaultdict[str, list[int]] = defaultdict(list)
-        for file in files:
-            lines = file.text.splitlines(keepends=True)
-            for line in range(0, max(1, len(lines) - HEIGHT // 2), HEIGHT // 2):
-                passage = Passage(file.path, line, "".join(lines[line : line + HEIGHT]))
-                for word in set(_WORD.findall(passage.text)):
-                    holders[word].append(len(self._passages))
-                self._passages.append(passage)
-        most = max(2.0, _COMMON * len(self._passages))
-        self._holders = {word: at for word, at in holders.items() if len(at) <= most}
-        self._words = sorted(self._holders)
-
-    def like(self, before: str, after: str, path: str, count: int) -> list[Passage]:
-        """At most `count` passages of files other than `path`, the most like the cursor's place first.
-
-        The cursor stands between `before` and `after`. No passage overlaps another.
+        `window`: the part of the file, with what is in the hole, that the prompt shows already. The index knows the
+        file as it is with the hole, or the names in the hole would count as known there.
         """
-        scores: defaultdict[int, float] = defaultdict(float)
-        for word, weight in self._query(before, after).items():
-            holders = self._holders.get(word, ())
-            for index in holders:
-                scores[index] += weight * log(len(self._passages) / len(holders))
-        chosen: list[Passage] = []
-        for index in sorted(scores, key=lambda i: (-scores[i], i)):
-            passage = self._passages[index]
-            if passage.path != path and not any(
-                other.path == passage.path and abs(other.line - passage.line) < HEIGHT for other in chosen
-            ):
-                chosen.append(passage)
-                if len(chosen) == count:
-                    break
-        return chosen
+        whole, (start, stop) = self._files[path], hole
+        text, language = whole[:start] + whole[stop:], language_of(path)
+        begin, end = window
+        self._index.put(path, extract(path, language, text, parse=False))
+        try:
+            query = Query(path, language, text, start, (begin, max(start, end - (stop - start))))
+            snippets = self._index.select(query, budget, count).snippets
+        finally:
+            self._index.put(path, self._facts[path])
+        return [Neighbour(one.path, one.text) for one in snippets]
 
-    def _query(self, before: str, after: str) -> dict[str, float]:
-        """The words of the place and how much each counts."""
-        line = before[before.rfind("\n") + 1 :]
-        begun = _UNFINISHED.search(line)
-        words = dict.fromkeys(_WORD.findall(before[-_AROUND:] + "\n" + after[: _AROUND // 2]), 1.0)
-        words |= dict.fromkeys(_WORD.findall(line + " " + after.partition("\n")[0]), _LINE)
-        if begun:
-            at = bisect_left(self._words, begun[0])
-            fitting = (word for word in self._words[at : at + _BEGUN] if word.startswith(begun[0]))
-            words |= dict.fromkeys(fitting, _LINE)
-        return words
+    def holes(self, path: str) -> list[Hole]:
+        """Rests of lines that need a name which the file has nowhere else and another file defines."""
+        if self._holes is None:
+            self._holes = {}
+            for one in holes_in(self._files, self._facts, _MOST_HOLES, 0):
+                self._holes.setdefault(one.path, []).append((one.start, one.end))
+        return self._holes.get(path, [])
+
+
+def context_ids(repo: str, neighbours: Sequence[Neighbour], budget: int, language: str, encode: Encode) -> list[int]:
+    """The ids in front of a prompt, as the server puts them there: at most about `budget`."""
+    context = context_of(
+        Neighbours("some", repo, tuple(neighbours)),
+        language=language,
+        tokens=_TOKENS,
+        budget=budget,
+        chunks=lambda text: [(text, tuple(encode(text)))],
+    )
+    return list(context.ids)
+
+
+def counter(encode: Encode) -> Counter:
+    """How many tokens a text has, remembered: packing asks for the same lines again and again."""
+    return lru_cache(100_000)(lambda text: len(encode(text)))

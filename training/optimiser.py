@@ -12,19 +12,21 @@ from concurrent.futures import Executor
 import torch
 from torch import Tensor, nn
 
+from training.model import compute_type
+
 __all__ = ["Optimiser"]
 
 
-def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Nearly U V^T of the singular value decomposition of (R, C) `matrix`, by a quintic iteration in bfloat16."""
+def orthogonal(matrix: Tensor, compute: torch.dtype, steps: int = 5) -> Tensor:
+    """Nearly U V^T of the singular value decompositions of (..., R, C) `matrix`: a quintic iteration in `compute`."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = (matrix / (matrix.norm() + 1e-7)).bfloat16()
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.T
+    x = (matrix / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)).to(compute)
+    wide = x.shape[-2] <= x.shape[-1]
+    x = x if wide else x.mT
     for _ in range(steps):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    update: Tensor = (x if wide else x.T).to(matrix.dtype)
+    update: Tensor = (x if wide else x.mT).to(matrix.dtype)
     return update
 
 
@@ -37,26 +39,42 @@ class Optimiser:
         self.matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and name.startswith("blocks.")]
         chosen = {id(p) for p in self.matrices}
         others: Iterable[nn.Parameter] = [p for p in model.parameters() if id(p) not in chosen]
+        self.compute = compute_type(next(model.parameters()).device)
         self.momentum = [torch.zeros_like(p) for p in self.matrices]
+        self.groups = self._groups()
         self.matrix_rate, self.other_rate, self.decay = matrix_rate, other_rate, decay
         self.adam = torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.97), weight_decay=0.0, fused=True)
 
+    def _groups(self) -> list[list[int]]:
+        """Matrices that move together: on a GPU all of one shape, on CPUs each alone, so that workers share them."""
+        if not self.matrices[0].is_cuda:
+            return [[index] for index in range(len(self.matrices))]
+        shapes: dict[torch.Size, list[int]] = {}
+        for index, p in enumerate(self.matrices):
+            shapes.setdefault(p.shape, []).append(index)
+        return list(shapes.values())
+
     @torch.no_grad()
     def step(self, scale: float, pool: Executor, momentum: float = 0.95) -> None:
-        """One update from the gradients, which are then freed; the matrices are spread over the workers of `pool`."""
+        """One update from the gradients, which are then freed; the groups are spread over the workers of `pool`."""
+        rate = scale * self.matrix_rate
 
         @torch.no_grad()
-        def move(p: Tensor, m: Tensor) -> None:
-            if p.grad is None:
+        def move(group: list[int]) -> None:
+            ps, ms = [self.matrices[i] for i in group], [self.momentum[i] for i in group]
+            slopes = [p.grad for p in ps if p.grad is not None]
+            if len(slopes) < len(ps):
                 return
-            m.lerp_(p.grad, 1 - momentum)
-            update = orthogonal(p.grad.lerp(m, momentum))
-            rate = scale * self.matrix_rate
-            p.mul_(1 - rate * self.decay)
-            p.add_(update, alpha=-rate * max(1.0, p.shape[0] / p.shape[1]) ** 0.5)
-            p.grad = None
+            torch._foreach_lerp_(ms, slopes, 1 - momentum)
+            looked = torch.stack([slope.lerp(m, momentum) for slope, m in zip(slopes, ms, strict=True)])
+            updates = orthogonal(looked, self.compute)
+            torch._foreach_mul_(ps, 1 - rate * self.decay)
+            size = max(1.0, ps[0].shape[0] / ps[0].shape[1]) ** 0.5
+            torch._foreach_add_(ps, list(updates.unbind()), alpha=-rate * size)
+            for p in ps:
+                p.grad = None
 
-        list(pool.map(move, self.matrices, self.momentum))
+        list(pool.map(move, self.groups))
         for group in self.adam.param_groups:
             group["lr"] = scale * self.other_rate
         self.adam.step()

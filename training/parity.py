@@ -30,9 +30,11 @@ class Parity:
 
 
 @torch.no_grad()
-def compare(model: Nano, gguf: Path, prompts: Sequence[Sequence[int]], generate: int = 8) -> Parity:
+def compare(
+    model: Nano, gguf: Path, prompts: Sequence[Sequence[int]], generate: int = 8, adapter: Path | None = None
+) -> Parity:
     """Let llama.cpp continue each prompt greedily, then score every generated position in PyTorch (float32)."""
-    engine = Llama(gguf, model.shape.context)
+    engine = Llama(gguf, model.shape.context, adapter=adapter)
     positions = same = 0
     largest = total = 0.0
     for prompt in prompts:
@@ -51,22 +53,17 @@ def compare(model: Nano, gguf: Path, prompts: Sequence[Sequence[int]], generate:
 
 def main() -> int:
     """Command line: the checkpoint against F32, F16 and Q8_0 files made from it."""
-    from training import tokenizer as tokens  # noqa: PLC0415  (the module needs no tokenizer)
-    from training.export import TYPES, export, load_model  # noqa: PLC0415
-    from training.sequences import Corpus, Mixture, Rows, read_sources  # noqa: PLC0415
+    from training.export import TYPES, export, load_model  # noqa: PLC0415  (the module needs neither)
+    from training.feed import rows_of  # noqa: PLC0415
+    from training.sequences import unmarked  # noqa: PLC0415
 
     data = Path(__file__).resolve().parent / ".data"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--checkpoint", type=Path, default=data / "nano" / "checkpoint.pt")
     options = parser.parse_args()
-    tokenizer = tokens.load(options.data / "tokenizer.json")
-    rows = Rows(
-        Corpus(read_sources(options.data / "heldout.jsonl"), Mixture()), lambda s: tokenizer.encode(s).ids, Mixture(), 7
-    )
-    prompts = [
-        row[0] for row in (rows.batch(i, 1, length) for i, length in enumerate((20, 100, 400, 1000, 2000, 3900)))
-    ]
+    rows = rows_of(options.data, "heldout.jsonl", 7)
+    prompts = [unmarked(rows.batch(i, 1, n))[0] for i, n in enumerate((20, 100, 400, 1000, 2000, 3900))]
     model, _ = load_model(options.checkpoint, average=True)
     for kind in TYPES:
         path = options.data / f"parity-{kind}.gguf"

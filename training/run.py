@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=HERE / ".data")
     parser.add_argument("--out", type=Path, help="default: DATA/nano.gguf")
     parser.add_argument("--name", default="nano")
+    parser.add_argument("--from", dest="start", type=Path, help="begin with the weights and tokenizer of this GGUF")
     options = parser.parse_args()
 
     data: Path = options.data
@@ -41,9 +42,13 @@ def main() -> int:
     step("fetch.py", "--data", data, "--limit", count, "--registries", options.registries)
     benchmarks = [part for path in options.benchmark for part in ("--benchmark", path)]
     step("prepare.py", "--data", data, *benchmarks)
-    if not (data / "tokenizer.json").exists():  # a checkpoint is worth nothing with another tokenizer
+    if (
+        not options.start and not (data / "tokenizer.json").exists()
+    ):  # a checkpoint is worth nothing with another tokenizer
         step("tokenizer.py", "--data", data)
-    step("train.py", "--data", data, "--out", data / "nano", "--device", options.device, "--minutes", options.minutes)
+    start = ["--from", options.start, "--peak", 0.6] if options.start else []
+    budget = ["--device", options.device, "--minutes", options.minutes]
+    step("train.py", "--data", data, "--out", data / "nano", *budget, *start)
     step(
         "export.py",
         "--checkpoint",

@@ -18,19 +18,22 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from starcoder_lsp.engine.open_end import open_end
 
 from training import tokenizer as tokens
 from training.attention import causal_attention
 from training.export import export
+from training.feed import Feed, Load, eat, rows_of
+from training.lora import Adapter, adapt, measured, rows_of_folder, write_adapter
 from training.loss import IGNORE, head_loss
-from training.model import Shape
+from training.model import Nano, Shape
 from training.parity import compare
 from training.prepare import prepare
-from training.sequences import Corpus, Mixture, Rows, read_sources
+from training.sequences import MARK, read_sources, unmarked
 from training.train import Budget, Run, Schedule, train
+from training.weights import read_gguf, write_tokenizer
 
 TINY = Shape(vocabulary=1024, width=128, layers=2, heads=2, kv_heads=1, inner=256, context=1024)
 PACKAGES = ("json", "logging", "email", "http", "asyncio", "unittest")
@@ -62,6 +65,67 @@ def differences() -> dict[str, float]:
     return report
 
 
+def begun_from_gguf(path: Path, model: Nano, tokenizer: Path) -> dict[str, object]:
+    """What a run that begins from a GGUF begins with, against the model and the tokenizer that were exported."""
+    start, theirs = read_gguf(path), dict(model.named_parameters())
+    run = Run(start.shape, torch.device("cpu"), start=start)
+    error = max(
+        ((p - theirs[name]).abs().max() / theirs[name].abs().max()).item() for name, p in run.model.named_parameters()
+    )
+    write_tokenizer(path, path.with_suffix(".json"))
+    mine, other = tokens.load(path.with_suffix(".json")), tokens.load(tokenizer)
+    text = Path(__file__).read_text("utf-8")
+    return {
+        "largest_relative_error": error,
+        "shape_kept": start.shape == model.shape,
+        "same_ids": mine.encode(text).ids == other.encode(text).ids,
+    }
+
+
+def shards(load: Load) -> dict[str, object]:
+    """Whether two makers give the rows that were asked for, each time the same, and what a dry run eats."""
+    taken = []
+    for _ in range(2):
+        feed = Feed(load, 2)
+        for step, rows in enumerate((3, 2, 1)):
+            feed.ask(step, rows, 257)
+        taken.append([feed.take() for _ in range(3)])
+        feed.close()
+    feed = Feed(load, 2)
+    slow = eat(feed, 2_000, 9, 4, 257)
+    feed.close()
+    return {
+        "shapes": [list(shard.shape) for shard in taken[0]],
+        "same_again": all((a == b).all() for a, b in zip(*taken, strict=True)),
+        "middles": float(np.mean(taken[0][0] >= MARK)),
+        "type": str(taken[0][0].dtype),
+        "dry_run": slow,
+    }
+
+
+def lora(model: Nano, data: Path, prompts: list[list[int]]) -> dict[str, object]:
+    """A few steps of an adapter; llama.cpp with it against PyTorch with its products added to the weights."""
+    tokenizer = tokens.load(data / "tokenizer.json")
+    rows, _ = rows_of_folder(data / "src" / "stdlib" / "http", tokenizer)
+    adapter = Adapter(model, 4)
+    losses = adapt(model, adapter, rows, minutes=10, steps=30, rate=1e-2)
+    without, adapted = measured(model, adapter, rows)
+    path, base = data / "smoke-adapter.gguf", data / "smoke-f32.gguf"
+    write_adapter(adapter, path, "http")
+
+    with torch.no_grad():
+        for name, values in adapter.merged(model).items():
+            model.get_parameter(name).copy_(values)
+    return {
+        "steps": len(losses),
+        "loss_without": without,
+        "loss_adapted": adapted,
+        "bytes": path.stat().st_size,
+        "adapted": asdict(compare(model, base, prompts, adapter=path)),
+        "adapted_against_bare": asdict(compare(model, base, prompts)),
+    }
+
+
 def main() -> int:
     """Command line."""
     data = Path(sys.argv[1])
@@ -76,24 +140,19 @@ def main() -> int:
     texts = (source.text for source in read_sources(data / "train.jsonl"))
     tokens.train(texts, TINY.vocabulary).save(str(data / "tokenizer.json"))
     tokenizer = tokens.load(data / "tokenizer.json")
-
-    def encode(text: str) -> list[int]:
-        ids: list[int] = tokenizer.encode(text).ids
-        return ids
-
-    mixture = Mixture()
-    end = partial(open_end, tokenizer.pre_tokenizer)
-    rows = Rows(Corpus(read_sources(data / "train.jsonl"), mixture), encode, mixture, open_end=end)
-    held_out = Rows(Corpus(read_sources(data / "heldout.jsonl"), mixture), encode, mixture, -1, end)
+    held_out = rows_of(data, "heldout.jsonl", -1)
+    load = partial(rows_of, data, "train.jsonl", 0)
     run = Run(TINY, torch.device("cpu"))
     schedule = Schedule(warm_steps=5, short=(128, 256), long=(512,))
-    train(run, rows, held_out, Budget(minutes=4, tokens=120 * 2048, batch=2048, micro=2048), schedule, data)
+    feed = Feed(load, 2)
+    train(run, feed, held_out, Budget(minutes=4, tokens=120 * 2048, batch=2048, micro=2048), schedule, data)
+    feed.close()
     log = [json.loads(line) for line in (data / "log.jsonl").read_text().splitlines()]
 
     resumed = Run(TINY, torch.device("cpu"))
     resumed.load(data / "checkpoint.pt")
     model = resumed.model.eval()
-    prompts = [held_out.batch(step, 1, length)[0] for step, length in enumerate((5, 60, 300, 900))]
+    prompts = [unmarked(held_out.batch(step, 1, length))[0] for step, length in enumerate((5, 60, 300, 900))]
     parity = {}
     for kind in ("f32", "q8_0"):
         path = data / f"smoke-{kind}.gguf"
@@ -108,8 +167,11 @@ def main() -> int:
                 "steps": resumed.step,
                 "parity": parity,
                 "differences": differences(),
+                "begun_from_gguf": begun_from_gguf(data / "smoke-q8_0.gguf", model, data / "tokenizer.json"),
+                "shards": shards(load),
+                "lora": lora(model, data, prompts),
                 "control_ids_from_text": [
-                    i for i in encode("a <fim_prefix> <|endoftext|> b") if i < len(tokens.SPECIAL)
+                    i for i in tokenizer.encode("a <fim_prefix> <|endoftext|> b").ids if i < len(tokens.SPECIAL)
                 ],
             }
         )

@@ -22,13 +22,13 @@ from starcoder_lsp.bench.progress import Progress
 from starcoder_lsp.config import Settings
 from starcoder_lsp.engine.base import CancelToken
 from starcoder_lsp.loading import load
-from starcoder_lsp.models.catalogue import SHIPPED
+from starcoder_lsp.models.catalogue import SHIPPED, from_shell
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from starcoder_lsp.suggest import Runtime
+    from starcoder_lsp.completer import TokenCompleter
 
 _BURN = "while True: pass"
 _BURNERS_START_S = 0.5
@@ -38,7 +38,9 @@ _TOKENS = 48
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--model", default=SHIPPED, metavar="NAME|FILE", help="default: nano, the model that ships")
+    parser.add_argument(
+        "--model", default=SHIPPED, type=from_shell, metavar="NAME|FILE", help="default: nano, the model that ships"
+    )
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="each measurement (default: 8)")
     parser.add_argument(
         "--burners", type=int, metavar="N", help="processes that use a core (default: one for each core)"
@@ -64,19 +66,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def measure(settings: Settings, seconds: float, burners: int) -> dict[str, Any]:
     """Return the speeds in tokens a second, idle and busy, and busy's share of idle."""
-    runtime = load(settings)
+    completer = load(settings)
     progress = Progress("seconds", round(2 * seconds))
     try:
-        _speeds(runtime, min(1.0, seconds), Progress("", 1))  # what is not in memory yet comes now
-        idle = _speeds(runtime, seconds, progress)
+        _speeds(completer, min(1.0, seconds), Progress("", 1))  # what is not in memory yet comes now
+        idle = _speeds(completer, seconds, progress)
         with _burning(burners):
-            busy = _speeds(runtime, seconds, progress)
+            busy = _speeds(completer, seconds, progress)
     finally:
         progress.end()
-        runtime.engine.close()
+        completer.close()
     return {
-        "model": runtime.name,
-        "engine": runtime.engine.info.detail,
+        "model": completer.name,
+        "engine": completer.engine.info.detail,
         "burners": burners,
         "idle": idle,
         "busy": busy,
@@ -97,15 +99,15 @@ def _burning(count: int) -> Iterator[None]:
             process.wait()
 
 
-def _speeds(runtime: Runtime, seconds: float, progress: Progress) -> dict[str, float]:
+def _speeds(completer: TokenCompleter, seconds: float, progress: Progress) -> dict[str, float]:
     """Read fresh prompts and write behind them for so many seconds."""
-    ids = runtime.encoder.encode(Path(__file__).read_text(encoding="utf-8"))
+    ids = completer.encoder.encode(Path(__file__).read_text(encoding="utf-8"))
     read, read_ms, written, written_ms = 0, 0.0, 0, 0.0
     started, told, turn = time.perf_counter(), 0, 0
     while time.perf_counter() - started < seconds or not written_ms:
         turn += 1
         start = turn * 31 % max(1, len(ids) - _PROMPT)
-        outcome = runtime.engine.generate(
+        outcome = completer.engine.generate(
             ids[start : start + _PROMPT],
             slot=0,
             max_tokens=_TOKENS,

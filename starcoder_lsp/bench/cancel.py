@@ -25,13 +25,13 @@ from starcoder_lsp.config import Settings
 from starcoder_lsp.engine.worker import Job, Lane, Worker
 from starcoder_lsp.errors import Cancelled, EngineFailed
 from starcoder_lsp.loading import load
-from starcoder_lsp.models.catalogue import SHIPPED
+from starcoder_lsp.models.catalogue import SHIPPED, from_shell
 
 if TYPE_CHECKING:
     import argparse
 
+    from starcoder_lsp.completer import TokenCompleter
     from starcoder_lsp.engine.base import CancelToken, Token
-    from starcoder_lsp.suggest import Runtime
 
 _PROMPT = 3_000
 """Tokens: long enough to be in the middle of it."""
@@ -43,7 +43,9 @@ _ATTEMPTS = 5
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--model", default=SHIPPED, metavar="NAME|FILE", help="default: nano, the model that ships")
+    parser.add_argument(
+        "--model", default=SHIPPED, type=from_shell, metavar="NAME|FILE", help="default: nano, the model that ships"
+    )
     parser.add_argument("--times", type=int, default=20, metavar="N", help="how often each (default: 20)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: the program's own choice")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -70,10 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def measure(settings: Settings, times: int) -> dict[str, Any]:
     """Load the model, cancel `times` times in prefill and in decode, and return the times in ms."""
-    worker: Worker[Runtime] = Worker()
+    worker: Worker[TokenCompleter] = Worker()
     try:
-        runtime = worker.open(lambda: load(settings), lambda one: one.engine.close()).result()
-        trial = _Trial(worker, runtime)
+        completer = worker.open(lambda: load(settings), lambda one: one.close()).result()
+        trial = _Trial(worker, completer)
         progress = Progress("cancels", 2 * times)
         prefill, decode = [], []
         for _ in range(times):
@@ -83,13 +85,13 @@ def measure(settings: Settings, times: int) -> dict[str, Any]:
             progress.step()
         progress.end()
         return {
-            "model": runtime.name,
-            "engine": runtime.engine.info.detail,
+            "model": completer.name,
+            "engine": completer.engine.info.detail,
             "prefill": _summary(prefill),
             "decode": _summary(decode),
             "tokens_after": trial.tokens_after,
             "decode_step_ms": round(trial.step_ms, 2),
-            "prefill_tokens_per_s": round(runtime.speed.prefill, 1),
+            "prefill_tokens_per_s": round(completer.speed.prefill, 1),
         }
     finally:
         worker.close()
@@ -107,8 +109,8 @@ def _summary(values: list[float]) -> dict[str, float]:
 class _Trial:
     """One cancel after the other."""
 
-    worker: Worker[Runtime]
-    runtime: Runtime
+    worker: Worker[TokenCompleter]
+    completer: TokenCompleter
     tokens_after: int = 0
     """The most tokens written after a cancel."""
     step_ms: float = 0.0
@@ -117,20 +119,20 @@ class _Trial:
 
     def in_prefill(self) -> float:
         """Cancel while a prompt is being read; it shares no beginning with the ones before."""
-        runtime = self.runtime
+        completer = self.completer
         for _ in range(_ATTEMPTS):
             ids = self._prompt(_PROMPT)
             started = threading.Event()
 
             def read(
-                one: Runtime, cancel: CancelToken, ids: list[int] = ids, begun: threading.Event = started
+                one: TokenCompleter, cancel: CancelToken, ids: list[int] = ids, begun: threading.Event = started
             ) -> object:
                 begun.set()
                 return one.engine.prefill(ids, slot=0, cancel=cancel)
 
             job = self.worker.submit(Lane.WARM, "prefill", read)
             started.wait(_PATIENCE_S)
-            time.sleep(min(2.0, len(ids) / runtime.speed.prefill) * self._random.uniform(0.1, 0.5))
+            time.sleep(min(2.0, len(ids) / completer.speed.prefill) * self._random.uniform(0.1, 0.5))
             took = self._cancel(job)
             if took is not None:
                 return took
@@ -150,7 +152,7 @@ class _Trial:
 
             ids = self._prompt(64)
 
-            def write(one: Runtime, cancel: CancelToken, ids: list[int] = ids) -> object:
+            def write(one: TokenCompleter, cancel: CancelToken, ids: list[int] = ids) -> object:
                 return one.engine.generate(ids, slot=1, max_tokens=256, on_token=take, cancel=cancel)
 
             job = self.worker.submit(Lane.INTERACTIVE, "decode", write)
@@ -165,7 +167,7 @@ class _Trial:
                 return took
         raise EngineFailed("The model never writes long enough to be cancelled; nothing to measure.")
 
-    def _cancel(self, job: Job[Runtime]) -> float | None:
+    def _cancel(self, job: Job[TokenCompleter]) -> float | None:
         """Cancel a job; return how long it took to end, in ms, or None if it had ended by itself."""
         future: Future[object] = job.future
         if future.done():
@@ -180,7 +182,7 @@ class _Trial:
         """Return ids of this package's own source, each time from another place."""
         self._turn += 1
         text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py")))
-        ids = self.runtime.encoder.encode(text)
+        ids = self.completer.encoder.encode(text)
         start = self._turn * 97 % max(1, len(ids) - length)
-        length = min(length, self.runtime.engine.info.context_window - 300)
+        length = min(length, self.completer.engine.info.context_window - 300)
         return ids[start : start + length]

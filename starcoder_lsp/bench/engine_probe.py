@@ -20,15 +20,13 @@ import psutil
 from attrs import asdict, frozen
 
 from starcoder_lsp.engine.base import CancelToken
-from starcoder_lsp.engine.ggml_container import is_ggml
-from starcoder_lsp.engine.ggml_header import read_ggml_header
-from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.errors import StarcoderError
+from starcoder_lsp.models.read import read_any_header
 from starcoder_lsp.stdio import take_stdout
 
 if TYPE_CHECKING:
     from starcoder_lsp.engine.base import Engine
-    from starcoder_lsp.engine.gguf import GGUFHeader
+    from starcoder_lsp.models.gguf import GGUFHeader
 
 _CANCELS: Final = 5
 _KEYSTROKES: Final = 5
@@ -69,7 +67,7 @@ class Numbers:
 
 def measure(engine_name: str, path: Path, options: Options) -> Numbers:
     """Load the model and measure. Raises StarcoderError where the engine cannot run it."""
-    header = read_ggml_header(path) if is_ggml(path) else read_header(path)
+    header = read_any_header(path)
     started = time.perf_counter()
     engine = _load(engine_name, header, options)
     load_s = time.perf_counter() - started

@@ -17,11 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from starcoder_lsp.bench.engine_probe import Options
-from starcoder_lsp.engine.ggml_container import is_ggml
-from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.engine.repack import repack, repacked_path
 from starcoder_lsp.errors import ModelError
-from starcoder_lsp.models.catalogue import SHIPPED, resolve
+from starcoder_lsp.models.catalogue import SHIPPED, from_shell, resolve
+from starcoder_lsp.models.read import is_ggml, read_any_header
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +31,9 @@ ENGINES = ("llama.cpp", "ctransformers")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--model", default=SHIPPED, metavar="M", help="a model's name or path (%(default)s)")
+    parser.add_argument(
+        "--model", default=SHIPPED, type=from_shell, metavar="M", help="a model's name or path (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument(
         "--context", type=int, default=2048, metavar="N", help="tokens of context (default: %(default)s)"
@@ -64,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _repack(path: Path) -> dict[str, Any]:
     """Repack the file unless that was done, or cannot be; return seconds and bytes."""
-    if is_ggml(path):
+    header = read_any_header(path)
+    if is_ggml(header):
         return {}
-    header = read_header(path)
     try:
         there = repacked_path(header).exists()
         started = time.perf_counter()

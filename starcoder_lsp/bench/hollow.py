@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from starcoder_lsp.completer import Speed, TokenCompleter
 from starcoder_lsp.config import Settings, apply_options
 from starcoder_lsp.engine.base import CancelToken, EngineInfo, Evaluation, Generation, OnToken, Token, common_prefix
-from starcoder_lsp.engine.lines import LineEncoder
 from starcoder_lsp.errors import ConfigError
 from starcoder_lsp.server.app import App
+from starcoder_lsp.server.messages import decode
 from starcoder_lsp.session import Session
-from starcoder_lsp.suggest import Runtime, Speed
+from starcoder_lsp.tokens.lines import LineEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,11 +51,18 @@ class HollowEngine:
     @property
     def info(self) -> EngineInfo:
         """What this engine is."""
-        return EngineInfo("hollow", "hollow", "none", _WINDOW, _SLOTS, _WINDOW)
+        return EngineInfo("hollow", _WINDOW, _SLOTS)
 
     def cached(self, slot: int) -> Sequence[int]:
         """See `Engine.cached`."""
         return self._slots[slot]
+
+    def reusable(self, ids: Sequence[int], slot: int) -> int:
+        """See `Engine.reusable`."""
+        return common_prefix(ids, self._slots[slot])
+
+    def keep(self, slot: int) -> None:
+        """See `Engine.keep`; it does nothing here."""
 
     def prefill(self, ids: Sequence[int], *, slot: int, cancel: CancelToken) -> Evaluation:
         """See `Engine.prefill`."""
@@ -74,9 +82,10 @@ class HollowEngine:
         on_token: OnToken,
         cancel: CancelToken,
         begin: str = "",
+        others: bool = False,
     ) -> Generation:
         """See `Engine.generate`."""
-        del max_tokens
+        del max_tokens, others
         if begin:
             on_token(Token(self.token.id, begin.encode(), 0.0))
         evaluation = self.prefill(ids, slot=slot, cancel=cancel)
@@ -129,10 +138,10 @@ class HollowServer:
         engine = HollowEngine(
             Token(encoder.encode("x")[0], b"x", -0.1), lambda: _quietly(loop.call_soon_threadsafe, changed.set)
         )
-        load: Callable[..., Runtime] = lambda _settings, _report: Runtime(  # noqa: E731 - short, and used once
+        load: Callable[..., TokenCompleter] = lambda *_arguments: TokenCompleter(  # noqa: E731 - short, and used once
             engine, model.tokenizer, encoder, model.tokens, model.name, speed=_FAST
         )
-        app = App(settings, partial(Session, load_runtime=load))
+        app = App(settings, partial(Session, load_completer=load))
         wire = Wire(changed.set)
         app.server.protocol.set_writer(wire)
         server = cls(app, engine, wire, changed)
@@ -145,14 +154,14 @@ class HollowServer:
     def take(self, body: bytes) -> tuple[float, float]:
         """Take a message as the reader of stdin would; return ms to decode it and ms to handle it."""
         started = time.perf_counter()
-        message = json.loads(body, object_hook=self.app.server.protocol.structure_message)
+        message = decode(body)
         decoded = time.perf_counter()
-        self.app.server.protocol.handle_message(message)
+        self.app.server.protocol.take(message)
         return (decoded - started) * 1e3, (time.perf_counter() - decoded) * 1e3
 
     async def loaded(self) -> None:
         """Wait until the session has its hollow model."""
-        while self.app.session.runtime is None:  # noqa: ASYNC110 - a matter of milliseconds, once
+        while self.app.session.completer is None:  # noqa: ASYNC110 - a matter of milliseconds, once
             await asyncio.sleep(0.01)
 
     async def until(self, happened: Callable[[], bool]) -> None:

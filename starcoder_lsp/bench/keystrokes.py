@@ -19,6 +19,7 @@ import contextlib
 import json
 import platform
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -27,26 +28,29 @@ from rich.console import Console
 
 from starcoder_lsp.bench import ours, peer, report
 from starcoder_lsp.bench.progress import Progress
-from starcoder_lsp.bench.steps import Step, steps_of
+from starcoder_lsp.bench.steps import Step, between_restarts, steps_of
 from starcoder_lsp.bench.tally import Tally
 from starcoder_lsp.bench.traces import BadTrace, read_trace
 from starcoder_lsp.config import Settings
-from starcoder_lsp.engine.lines import LineEncoder
 from starcoder_lsp.engine.llama_cpp import default_threads
 from starcoder_lsp.loading import Model, read_model
-from starcoder_lsp.models.catalogue import resolve
+from starcoder_lsp.models.catalogue import from_shell, resolve
+from starcoder_lsp.tokens.lines import LineEncoder
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
 _SPEED = 2.0
+_CACHE_MB = 2048
 _MOST_SPEED = 1000.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--model", default="nano", metavar="NAME|FILE", help="default: nano, the model that ships")
+    parser.add_argument(
+        "--model", default="nano", type=from_shell, metavar="NAME|FILE", help="default: nano, the model that ships"
+    )
     parser.add_argument("--trace", nargs="+", type=Path, metavar="FILE", help="default: those in benchmarks/traces")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--side", choices=["ours", "infill", "both"], default="both", help="default: both")
@@ -60,6 +64,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keys", type=int, metavar="N", help="the first N keystrokes of each trace only")
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="of both sides (default: the program's own)"
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="the traces' files lie in this folder: its other files are read, and stand in our prompts",
+    )
+    parser.add_argument(
+        "--cache",
+        type=int,
+        default=_CACHE_MB,
+        metavar="MB",
+        help=f"what our server may keep on disk, in a folder of its own; 0: nothing (default {_CACHE_MB})",
     )
     parser.add_argument("--each", action="store_true", help='report each trace too (in the JSON object: "by_trace")')
     parser.add_argument("--server-log", type=Path, metavar="FILE", help="append what the servers write to stderr there")
@@ -91,6 +108,9 @@ class Plan:
     speed: float = _SPEED
     threads: int = 0
     each: bool = False
+    root: Path | None = None
+    cache: int = 0
+    """Megabytes that our server may keep on disk, in a folder that is removed afterwards."""
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
@@ -98,6 +118,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         raise BadTrace(f"--speed must be above 0 and at most {_MOST_SPEED:g}, not {arguments.speed:g}.")
     if arguments.keys is not None and arguments.keys < 1:
         raise BadTrace(f"--keys must be at least 1, not {arguments.keys}.")
+    if arguments.root is not None and not arguments.root.is_dir():
+        raise BadTrace(f"--root {arguments.root} is not a folder.")
     paths = arguments.trace or default_traces()
     traces = [read_trace(path) for path in paths]
     return Plan(
@@ -108,6 +130,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         arguments.speed,
         arguments.threads,
         arguments.each,
+        arguments.root and arguments.root.resolve(),
+        arguments.cache,
     )
 
 
@@ -190,16 +214,23 @@ def _progress(title: str, plan: Plan) -> Progress:
 
 async def _replay_ours(plan: Plan, log_file: BinaryIO | None) -> list[Tally]:
     _say(f"starcoder-lsp: loading {plan.file.name}")
-    session = await ours.start(plan.model, plan.threads, log_file)
     tallies: list[Tally] = []
     progress = _progress("starcoder-lsp, keystrokes replayed", plan)
-    try:
-        for name, steps in plan.traces:
-            tallies.append(Tally())
-            await ours.guarded(session, ours.replay(session, name, steps, tallies[-1], plan.speed, progress))
-    finally:
-        progress.end()
-        await ours.stop(session)
+    with tempfile.TemporaryDirectory(prefix="starcoder-bench-") as folder:
+        cache = {"cache.disk": plan.cache, "cache.folder": folder}
+        session = await ours.start(plan.model, plan.threads, log_file, plan.root, cache)
+        try:
+            for name, steps in plan.traces:
+                tallies.append(Tally())
+                base = plan.root.as_uri() if plan.root else f"file:///bench/{name}"
+                for number, part in enumerate(between_restarts(steps)):
+                    if number:
+                        await ours.stop(session)
+                        session = await ours.start(plan.model, plan.threads, log_file, plan.root, cache)
+                    await ours.guarded(session, ours.replay(session, base, part, tallies[-1], plan.speed, progress))
+        finally:
+            progress.end()
+            await ours.stop(session)
     return tallies
 
 

@@ -11,33 +11,61 @@ from attrs import define, field
 
 from starcoder_lsp.bench.tally import Prompted, Shown, Tally, Used
 from starcoder_lsp.errors import EngineFailed
-from starcoder_lsp.server.client import Session
+from starcoder_lsp.lsp_client import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
+    from pathlib import Path
 
     from starcoder_lsp.bench.progress import Progress
     from starcoder_lsp.bench.steps import Step
 
-_QUIET_S = 0.5
+QUIET_S = 0.5
 """A server that was idle for this long has nothing more to do: its own longest pause is 0.35 s."""
+_QUIETS = 3
+"""A folder of which so many looks, half a second apart, found no further file was read."""
 _POLL_S = 0.05
 _ANSWER_S = 300.0
-OPTIONS: dict[str, Any] = {"refresh": True, "minConfidence": -100, "prefillWhileTyping": "always"}
+OPTIONS: dict[str, Any] = {"refresh": True, "confidence": 0, "prefillWhileTyping": "always", "cache.disk": 0}
 
 
-async def start(model: str, threads: int, log_file: BinaryIO | None = None) -> Session:
-    """Start the server with what a benchmark needs: every suggestion is shown, whatever else the machine does."""
-    session = await Session.start([], {**OPTIONS, "model": model, "threads": threads}, log_file)
+async def start(
+    model: str,
+    threads: int,
+    log_file: BinaryIO | None = None,
+    root: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Client:
+    """Start the server with what a benchmark needs: every suggestion is shown, whatever else the machine does.
+
+    `root`: a folder whose files are read as neighbours, to the end before this returns. `options`: more of them.
+    """
+    wanted = {**OPTIONS, "model": model, "threads": threads, **(options or {})}
+    session = await Client.start([], wanted, log_file, root)
     try:
         await session.ready()
+        if root is not None:
+            await _read(session)
     except (RuntimeError, TimeoutError) as error:
         await stop(session)
         raise EngineFailed(str(error) or "The server was not ready in time.") from error
     return session
 
 
-async def guarded(session: Session, work: Coroutine[Any, Any, None]) -> None:
+async def _read(session: Client) -> None:
+    """Wait until the folder was read. Raises RuntimeError where nothing in it could be."""
+    before, quiet = -1, 0
+    for _ in range(int(_ANSWER_S / QUIET_S)):
+        files = (await session.command("starcoder.context"))["index"]["files"]
+        quiet = quiet + 1 if files == before else 0
+        if files and quiet >= _QUIETS:
+            return
+        before = files
+        await asyncio.sleep(QUIET_S)
+    raise RuntimeError("No file of --root could be read.")
+
+
+async def guarded(session: Client, work: Coroutine[Any, Any, None]) -> None:
     """Do some work with a server. Raises EngineFailed if the server ends meanwhile, or does not answer."""
     task, ended = asyncio.ensure_future(work), asyncio.ensure_future(session.process.wait())
     try:
@@ -52,13 +80,13 @@ async def guarded(session: Session, work: Coroutine[Any, Any, None]) -> None:
         ended.cancel()
 
 
-async def stop(session: Session) -> None:
+async def stop(session: Client) -> None:
     """Shut the server down; it may have ended by itself."""
     with contextlib.suppress(RuntimeError):
         await session.stop()
 
 
-async def settle(session: Session) -> dict[str, Any]:
+async def settle(session: Client) -> dict[str, Any]:
     """Wait until the server has nothing more to do; return its counters."""
     quiet_since: float | None = None
     while True:
@@ -68,17 +96,20 @@ async def settle(session: Session) -> dict[str, Any]:
             quiet_since = None
         elif quiet_since is None:
             quiet_since = now
-        elif now - quiet_since >= _QUIET_S:
+        elif now - quiet_since >= QUIET_S:
             return stats
         await asyncio.sleep(_POLL_S)
 
 
 async def replay(
-    session: Session, name: str, steps: Sequence[Step], tally: Tally, speed: float, progress: Progress
+    session: Client, base: str, steps: Sequence[Step], tally: Tally, speed: float, progress: Progress
 ) -> None:
-    """Replay one trace, counting into `tally`. `speed`: how many times faster than recorded."""
-    editor = _Editor(session, name, tally, speed)
-    await editor.begin()
+    """Replay a trace, or its part up to a restart, counting into `tally`.
+
+    `base`: the URI of the folder that its files lie in; `speed`: how many times faster than recorded.
+    """
+    editor = _Editor(session, base, tally, speed)
+    await editor.begin(steps[0].at_ms if steps else 0.0)
     for step in steps:
         await editor.take(step)
         progress.step()
@@ -89,8 +120,8 @@ async def replay(
 class _Editor:
     """Plays an editor: sends what a person does, shows what the server says."""
 
-    session: Session
-    name: str
+    session: Client
+    base: str
     tally: Tally
     speed: float
     used: Used = field(factory=Used)
@@ -103,7 +134,8 @@ class _Editor:
     _asked: _Asked | None = None
     _asks: list[asyncio.Task[None]] = field(factory=list)
 
-    async def begin(self) -> None:
+    async def begin(self, at_ms: float) -> None:
+        self._at_ms = at_ms
         stats = await settle(self.session)
         self._counted, self._generated = stats["evaluatedTokens"], stats["generatedTokens"]
         self._sent = time.perf_counter()
@@ -138,7 +170,7 @@ class _Editor:
             self.session.close(self._uri(path))
 
     def _uri(self, path: str) -> str:
-        return f"file:///bench/{self.name}/{path}"
+        return f"{self.base}/{path}"
 
     def _write(self, path: str, text: str) -> None:
         if self._texts[path] != text:

@@ -26,8 +26,8 @@ from starcoder_lsp.bench.hollow import HollowServer, did_change, did_open, inlin
 from starcoder_lsp.bench.progress import Progress
 from starcoder_lsp.bench.report import median, quantile
 from starcoder_lsp.loading import read_model
-from starcoder_lsp.models.catalogue import SHIPPED, resolve
-from starcoder_lsp.server.client import Session
+from starcoder_lsp.lsp_client import Client
+from starcoder_lsp.models.catalogue import SHIPPED, from_shell, resolve
 
 if TYPE_CHECKING:
     import argparse
@@ -37,7 +37,9 @@ _SIZES = (100, 5_000, 50_000)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--model", default=SHIPPED, metavar="NAME|FILE", help="whose tokenizer (default: nano)")
+    parser.add_argument(
+        "--model", default=SHIPPED, type=from_shell, metavar="NAME|FILE", help="whose tokenizer (default: nano)"
+    )
     parser.add_argument("--lines", type=int, nargs="+", default=_SIZES, metavar="N", help="sizes of files")
     parser.add_argument("--keys", type=int, default=100, metavar="N", help="keystrokes for each size (default: 100)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -86,7 +88,7 @@ async def measure(model: str, sizes: list[int], keys: int) -> dict[str, Any]:
         server = HollowServer.start(file, {"prefillWhileTyping": "always", "debounceMin": 0, "debounceMax": 0})
         await _type(server, lines, keys, times[lines], progress)
         server.app.close()
-    session = await Session.start([], {"model": model, "prefillWhileTyping": "never"})
+    session = await Client.start([], {"model": model, "prefillWhileTyping": "never"})
     try:
         await session.ready()
         for lines in sizes:
@@ -141,7 +143,7 @@ async def _type(server: HollowServer, lines: int, keys: int, times: Times, progr
         progress.step()
 
 
-async def _type_end_to_end(session: Session, lines: int, keys: int, times: Times, progress: Progress) -> None:
+async def _type_end_to_end(session: Client, lines: int, keys: int, times: Times, progress: Progress) -> None:
     uri = f"file:///bench/real-{lines}.py"
     text = long_file(lines)
     session.open(uri, "python", text)

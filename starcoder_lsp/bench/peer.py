@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from starcoder_lsp.bench.progress import Progress
     from starcoder_lsp.bench.steps import Step
-    from starcoder_lsp.engine.lines import LineEncoder
+    from starcoder_lsp.tokens.lines import LineEncoder
 
 _ANSWER_S = 900.0
 
@@ -123,6 +123,10 @@ class _Plugin:
 
     async def take(self, step: Step) -> None:
         self.tally.begin(step)
+        if step.kind == "restart":  # its server is a process of its own, and stays; what the plugin remembers goes
+            self.cache = ResultCache()
+            self.used.hide()
+            return
         text, offset = step.text, step.offset
         if step.kind == "accept":
             accepted = self.used.current(step.path, offset)

@@ -55,8 +55,9 @@ def side(tally: Tally, wasted: int) -> dict[str, Any]:
 
 
 def details(tally: Tally) -> dict[str, Any]:
-    """Return each keystroke's tokens and each rest's wait, in order, for plots."""
-    return {"by_key": tally.by_key, "waits_ms": [round(wait, 1) for wait in tally.waits_ms]}
+    """Return each keystroke's and each opening's tokens, and each rest's wait, in order, for plots."""
+    waits = [round(wait, 1) for wait in tally.waits_ms]
+    return {"by_key": tally.by_key, "by_opening": tally.opening, "waits_ms": waits}
 
 
 def ratio(ours: dict[str, Any], infill: dict[str, Any]) -> dict[str, float | None]:

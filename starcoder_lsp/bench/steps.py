@@ -7,7 +7,8 @@ A *step* is one of:
 - `key`: a keystroke. Changes within a millisecond of each other are one keystroke (an editor that closes a bracket
   sends two);
 - `accept`: the suggestion shown is taken;
-- `jump`: the cursor moved without a change.
+- `jump`: the cursor moved without a change;
+- `restart`: the editor ends and starts again, and nothing is asked for. Files are opened anew behind it.
 
 After every step a suggestion is asked for at the cursor, as editors with ghost text and llama.vim do after every
 cursor movement in insert mode: where the trace has a `request` within 50 ms of a change, at that request's position
@@ -23,18 +24,21 @@ measures how long it took.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve, frozen
 
-from starcoder_lsp.bench.traces import Accept, Change, Event, Open, Request, Trace
+from starcoder_lsp.bench.traces import Accept, Change, Event, Open, Request, Restart, Trace
 from starcoder_lsp.documents import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REST_MS = 300.0
 _WITH_THE_KEY_MS = 50.0
 _SAME_KEY_MS = 1.0
 
-Kind = Literal["open", "key", "accept", "jump"]
+Kind = Literal["open", "key", "accept", "jump", "restart"]
 
 
 @frozen
@@ -65,9 +69,22 @@ def steps_of(trace: Trace, *, most_keys: int | None = None) -> list[Step]:
     return [evolve(step, rest=_is_rest(step, steps[index + 1 :])) for index, step in enumerate(steps)]
 
 
+def between_restarts(steps: Sequence[Step]) -> list[list[Step]]:
+    """Return the steps in parts, without the restarts between them."""
+    parts: list[list[Step]] = [[]]
+    for step in steps:
+        if step.kind == "restart":
+            parts.append([])
+        else:
+            parts[-1].append(step)
+    return parts
+
+
 def _is_rest(step: Step, later: list[Step]) -> bool:
     following = next(iter(later), None)
-    return following is None or following.kind in ("accept", "open") or following.at_ms - step.at_ms >= REST_MS
+    return (
+        following is None or following.kind in ("accept", "open", "restart") or following.at_ms - step.at_ms >= REST_MS
+    )
 
 
 class _Walk:
@@ -77,6 +94,7 @@ class _Walk:
         self.steps: list[Step] = []
         self._events: list[Event] = list(trace.events)
         self._at = 0
+        self._open: set[str] = set()
         self._texts: dict[str, str] = {}
         self._cursors: dict[str, int] = {}
         self._languages: dict[str, str] = {}
@@ -95,15 +113,21 @@ class _Walk:
             self._take_key(event)
         elif isinstance(event, Request):
             self._take_request(event)
+        elif isinstance(event, Restart):
+            self._now_ms = event.at_ms
+            self._add("restart")
+            self._open.clear()
         else:
             self._take_accept(event)
         return True
 
     def _take_open(self, event: Open) -> None:
         self._path = event.path
-        if event.path in self._texts:
+        if event.path in self._open:
             return  # shown again: what happens there next says where
-        self._texts[event.path], self._languages[event.path] = event.text, event.language
+        self._open.add(event.path)
+        if event.path not in self._texts:
+            self._texts[event.path], self._languages[event.path] = event.text, event.language
         self._cursors[event.path] = self._first_place(event.path)
         self._add("open")
 

@@ -4,10 +4,12 @@
     {"event": "change", "t_ms": 1200, "range": [[10, 4], [10, 4]], "text": "r"}
     {"event": "request", "t_ms": 1201, "position": [10, 5]}
     {"event": "accept", "t_ms": 1900}
+    {"event": "restart", "t_ms": 2000}
 
 Lines and columns count from 0, columns in UTF-16 units, in the text as it stands at that moment. An event is about
 the file that was opened last; opening a path again goes back to it (its text is not read again), and `path` in a
-`change` or `request` goes to another open file too. Unknown fields are ignored. Columns beyond a line's end mean its
+`change` or `request` goes to another open file too. After a `restart` of the editor no file is open; a path that was
+is opened again with the text as it stood. Unknown fields are ignored. Columns beyond a line's end mean its
 end, as in LSP. Where times go back (another recording follows), they go on from where they were.
 """
 
@@ -67,7 +69,14 @@ class Accept:
     at_ms: float
 
 
-Event = Open | Change | Request | Accept
+@frozen
+class Restart:
+    """The editor ends, and starts again."""
+
+    at_ms: float
+
+
+Event = Open | Change | Request | Accept | Restart
 
 
 @frozen
@@ -109,6 +118,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._open: set[str] = set()
+        self._known: set[str] = set()  # what was open before a restart too
         self._active = ""
         self._now_ms = 0.0
         self._ahead_ms = 0.0  # of the recorded times, once those have gone back
@@ -119,13 +129,16 @@ class _Reader:
         kind = data.get("event")
         if kind == "open":
             return self._take_open(data)
-        if kind not in ("change", "request", "accept"):
-            raise _Wrong(f'"event" must be open, change, request or accept, not {kind!r:.40}.')
+        if kind not in ("change", "request", "accept", "restart"):
+            raise _Wrong(f'"event" must be open, change, request, accept or restart, not {kind!r:.40}.')
         if not self._open:
             raise _Wrong(f'"{kind}" comes before any file is opened.')
         at_ms = self._time(data)
         if kind == "accept":
             return Accept(at_ms)
+        if kind == "restart":
+            self._open.clear()
+            return Restart(at_ms)
         path = self._path(data)
         if kind == "request":
             return Request(at_ms, path, _position(data.get("position"), '"position"'))
@@ -141,13 +154,14 @@ class _Reader:
         path = _text(data, "path")
         if not path:
             raise _Wrong('"path" is empty.')
-        again = path in self._open
+        again = path in self._known
         opened = Open(
             path,
             _text(data, "language") if "language" in data or not again else "",
             _text(data, "text") if "text" in data or not again else "",
         )
         self._open.add(path)
+        self._known.add(path)
         self._active = path
         return opened
 

@@ -1,11 +1,12 @@
 """Measure what this program costs, on your machine and with your model.
 
 starcoder-lsp bench keystrokes    prompt tokens and time per keystroke, beside llama.vim over llama.cpp's /infill
+starcoder-lsp bench restart       opening a file after a restart, and coming back to one
 starcoder-lsp bench overhead      time per keystroke and request outside the engine
 starcoder-lsp bench cancel        from a cancel to an idle engine
 starcoder-lsp bench busy          decode speed while other programs want every core
 starcoder-lsp bench engines       llama.cpp and ctransformers on the same model
-starcoder-lsp bench speculation   n-gram speculation: does it pay?
+starcoder-lsp bench fleet         a server under many people who type
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import importlib
 
 _BENCHMARKS = {
     "keystrokes": "what a keystroke costs, beside llama.vim over /infill",
+    "restart": "opening a file after a restart, and coming back to one",
     "overhead": "time outside the engine",
     "cancel": "from a cancel to an idle engine",
     "busy": "decode speed while every core is busy",
     "engines": "llama.cpp and ctransformers on the same model",
-    "speculation": "does n-gram speculation pay?",
+    "fleet": "a server under many people who type",
 }
 
 

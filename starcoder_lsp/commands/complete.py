@@ -1,7 +1,8 @@
 """Print the suggestion at one place of a file, as the server would make it there.
 
-The place is FILE:LINE:COL, one-based: COL 1 is in front of the line's first character. With --json, everything that
-was measured; with --show-prompt, what the model was asked, control tokens marked «so».
+The place is FILE:LINE:COL, one-based: COL 1 is in front of the line's first character. A suggestion that the model is
+not sure enough of is printed too; the line on stderr then says that editors hide it until they are asked by hand. With
+--json, everything that was measured; with --show-prompt, what the model was asked, control tokens marked «so».
 """
 
 from __future__ import annotations
@@ -11,143 +12,168 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import asdict
+from attrs import asdict, evolve
 
-from starcoder_lsp.completion.cursor import Cursor, normalised
+from starcoder_lsp.chaining import load_first
+from starcoder_lsp.commands.folder import checked_root, read_folder, root_of
+from starcoder_lsp.commands.place import parse_place, read_text, text_and_offset
+from starcoder_lsp.completer import Answer, Ask, TokenCompleter
+from starcoder_lsp.completer.writing import read_again
 from starcoder_lsp.completion.prompt import LayoutChoice, Place
 from starcoder_lsp.completion.refine import adapt, line_end_of
 from starcoder_lsp.documents import Snapshot
 from starcoder_lsp.engine.base import CancelToken
-from starcoder_lsp.errors import ConfigError
-from starcoder_lsp.loading import load
-from starcoder_lsp.suggest import Answer, Ask, Runtime
+from starcoder_lsp.repository.facts import language_of
+from starcoder_lsp.repository.hiding import Hider
+from starcoder_lsp.session.surroundings import context_settings, neighbours_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-_MAX_BYTES = 20_000_000
+    from starcoder_lsp.completion.curve import Level
+    from starcoder_lsp.config import Settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from starcoder_lsp.cli import add_model_options  # noqa: PLC0415 - cli imports the commands
+    from starcoder_lsp.cli import (  # noqa: PLC0415 - cli imports the commands
+        add_confidence_option,
+        add_max_tokens_option,
+        add_model_options,
+    )
 
     parser.add_argument("place", metavar="FILE:LINE:COL", help="one-based line and column")
     add_model_options(parser)
     parser.add_argument("--layout", choices=["psm", "spm", "auto"], default="auto", help="order of the prompt's parts")
-    parser.add_argument("--multiline", choices=["auto", "always", "never"], default="auto")
-    parser.add_argument("--max-tokens", type=int, default=96, metavar="N")
+    parser.add_argument(
+        "--multiline",
+        choices=["auto", "always", "never"],
+        default="auto",
+        help="suggestions of several lines (default: where the code asks for a block)",
+    )
+    add_max_tokens_option(parser)
+    add_confidence_option(parser)
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", help="read this folder's other files too (default: the file's repository)"
+    )
+    parser.add_argument("--no-context", action="store_true", help="the file alone")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--show-prompt", action="store_true", help="print the prompt's ids and text too")
 
 
-def parse_place(place: str) -> tuple[Path, int, int]:
-    """Return (file, line, column) of FILE:LINE:COL; raises ConfigError."""
-    name, _, rest = place.rpartition(":")
-    name, _, line = name.rpartition(":")
-    if not (name and line.isdigit() and rest.isdigit() and int(line) > 0 and int(rest) > 0):
-        raise ConfigError(f"The place must be FILE:LINE:COL with one-based numbers, not {place!r}.")
-    return Path(name), int(line), int(rest)
-
-
-def read_text(path: Path) -> str:
-    """Return a source file's text. Raises ConfigError for what is none; bytes that are not UTF-8 become U+FFFD."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path} is larger than {_MAX_BYTES // 10**6} MB; that is not source code.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    if b"\0" in data[:8192]:
-        raise ConfigError(f"{path} is a binary file.")
-    return data.decode("utf-8", "replace")
-
-
-def ask_at(
-    path: Path, line: int, column: int, *, multiline: str, max_tokens: int, layout: LayoutChoice
-) -> tuple[Ask, Snapshot]:
-    """Return what to ask at a place of a file, and the file's snapshot. Raises ConfigError for a place outside it."""
-    snapshot = Snapshot.of(path.resolve().as_uri(), 0, "", read_text(path))
-    start = snapshot.lines.start(line - 1)
-    if start is None:
-        raise ConfigError(f"{path} has {snapshot.lines.count} lines; there is no line {line}.")
-    length = snapshot.lines.end(start) - start
-    if column > length + 1:
-        raise ConfigError(f"Line {line} of {path} has {length} characters; the last column is {length + 1}.")
-    offset = snapshot.offset(line - 1, column - 1, "utf-32")
-    text = normalised(snapshot.text)
-    place = Place(text, offset - snapshot.text.count("\r\n", 0, offset), path.name)
-    cursor = Cursor.at(place.text, place.offset)
-    wants = cursor.wants_block if multiline == "auto" else multiline == "always"
-    ask = Ask(
-        snapshot.uri,
+def ask_at(snapshot: Snapshot, path: Path, place: Place, settings: Settings, layout: LayoutChoice) -> Ask:
+    """Return what the server would ask at a place of a file, without neighbours."""
+    return Ask(
+        ("", snapshot.uri),
         place,
-        cursor,
-        multiline=wants,
-        max_tokens=max_tokens,
+        multiline=settings.multiline,
+        max_tokens=settings.max_tokens,
         layout=layout,
+        language=language_of(path.name),
         progressive=False,
+        hidden=Hider().at(place).place,
     )
-    return ask, snapshot
+
+
+def with_neighbours(ask: Ask, path: Path, root: Path, settings: Settings, completer: TokenCompleter) -> Ask:
+    """Return the same with what the other files of a folder say, as the server would choose it."""
+    asked = evolve(ask, context_share=settings.context_budget)
+    with read_folder(root, context_settings(settings)) as repository:
+        budget = completer.context_budget(asked)
+        found = repository.select(path, ask.place.text, ask.place.offset, None, budget, completer.count)
+    return evolve(asked, neighbours=neighbours_of(found, root.name))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from starcoder_lsp.cli import settings_of  # noqa: PLC0415 - cli imports the commands
 
+    settings = settings_of(arguments)
+    settings = evolve(settings, multiline=arguments.multiline)
     path, line, column = parse_place(arguments.place)
-    ask, snapshot = ask_at(
-        path, line, column, multiline=arguments.multiline, max_tokens=arguments.max_tokens, layout=arguments.layout
-    )
-    runtime = load(settings_of(arguments))
+    snapshot = Snapshot.of(path.resolve().as_uri(), 0, "", read_text(path))
+    text, offset = text_and_offset(snapshot, path, line, column)
+    root = arguments.root or root_of(path)
+    if root is not None:
+        root = checked_root(root, path)
+    if arguments.no_context:
+        root = None
+    inside = path.name if root is None else path.resolve().relative_to(root).as_posix()
+    ask = ask_at(snapshot, path, Place(text, offset, inside), settings, arguments.layout)
+    completer = load_first(settings)
     try:
-        answer = runtime.suggest(ask, CancelToken())
+        if root is not None:
+            ask = with_neighbours(ask, path, root, settings, completer)
+        answer = completer.suggest(ask, CancelToken())
+        prompt = answer.prompt
+        assert prompt is not None  # noqa: S101 - a token completer says what it asked
         insert = adapt(answer.text, line_end=line_end_of(snapshot.text))
-        shown = show_prompt(runtime, answer.prompt.ids) if arguments.show_prompt else None
+        shown = show_prompt(completer, prompt.ids) if arguments.show_prompt else None
         if arguments.json:
-            print(json.dumps(report(runtime, answer, insert) | ({"prompt": shown} if shown else {}), indent=2))
+            found = report(completer, ask, answer, insert, settings.confidence)
+            print(json.dumps(found | ({"prompt": shown} if shown else {}), indent=2))
             return 0
         if shown is not None:
             print(shown["text"])
-            print(f"-- {len(answer.prompt.ids)} ids: {' '.join(map(str, answer.prompt.ids))}")
-            if answer.prompt.begin:
-                print(f"-- to be written once more first: {answer.prompt.begin!r}")
+            print(f"-- {len(prompt.ids)} ids: {' '.join(map(str, prompt.ids))}")
+            if prompt.begin:
+                print(f"-- to be written once more first: {prompt.begin!r}")
             print("-- suggestion")
         print(insert)
-        summary = (
-            f"{runtime.name}, {answer.prompt.layout}: {answer.generated} tokens in {answer.timings.total:.0f} ms, "
-            f"mean log-probability {answer.mean_logprob:.2f}"
-        )
-        print(summary, file=sys.stderr)
+        print(summary(completer, ask, answer, settings.confidence), file=sys.stderr)
         return 0
     finally:
-        runtime.engine.close()
+        completer.close()
 
 
-def report(runtime: Runtime, answer: Answer, insert: str) -> dict[str, object]:
+def summary(completer: TokenCompleter, ask: Ask, answer: Answer, confidence: Level | float) -> str:
+    """Return what the suggestion cost, and what editors do with it, for people."""
+    assert answer.prompt is not None  # noqa: S101 - a token completer says what it asked
+    who = f"{completer.name} ({completer.about.engine}), {answer.prompt.layout}"
+    cost = f"{who}: {answer.generated} tokens in {answer.timings.total:.0f} ms"
+    if not answer.text:
+        return f"{cost}; nothing to suggest here"
+    sure = f"{cost}, joint probability {answer.joint:.2f}"
+    gate = completer.about.gate(confidence)
+    shown = read_again(ask, answer, gate).text
+    if shown == answer.text:
+        return sure
+    if shown:
+        return f"{sure}: of it, editors show {shown!r}, which is {gate.least:.2f} at least (confidence)"
+    return f"{sure}: hidden in editors until asked by hand, because it falls under {gate.least:.2f} (confidence)"
+
+
+def report(
+    completer: TokenCompleter, ask: Ask, answer: Answer, insert: str, confidence: Level | float
+) -> dict[str, object]:
     """Return what --json prints."""
+    prompt = answer.prompt
+    assert prompt is not None  # noqa: S101 - a token completer says what it asked
+    shown = read_again(ask, answer, completer.about.gate(confidence)).text
     return {
         "insert_text": insert,
-        "model": runtime.name,
-        "engine": runtime.engine.info.engine,
-        "layout": answer.prompt.layout,
-        "prompt_tokens": len(answer.prompt.ids),
-        "begin": answer.prompt.begin,
+        "model": completer.name,
+        "engine": completer.about.engine,
+        "layout": prompt.layout,
+        "prompt_tokens": len(prompt.ids),
+        "context_tokens": len(prompt.context.ids),
+        "begin": prompt.begin,
         "cached_tokens": answer.cached,
         "evaluated_tokens": answer.evaluated,
         "generated_tokens": answer.generated,
-        "mean_logprob": answer.mean_logprob,
+        "joint": answer.joint,
         "timings_ms": {name: round(value, 3) for name, value in asdict(answer.timings).items()},
         "finish_reason": answer.finish,
         "raw_text": answer.raw,
-        "hidden": answer.mean_logprob < runtime.min_confidence,
+        "shown_text": shown,
+        "hidden": not shown and bool(answer.text),
     }
 
 
-def show_prompt(runtime: Runtime, ids: Sequence[int]) -> dict[str, object]:
+def show_prompt(completer: TokenCompleter, ids: Sequence[int]) -> dict[str, object]:
     """Return the ids of a prompt, and its text with control tokens as «<fim_prefix>»."""
-    tokenizer = runtime.tokenizer
+    tokenizer = completer.tokenizer
     parts: list[str] = []
     plain: list[int] = []
     for token in ids:

@@ -1,16 +1,20 @@
 """Measure how often suggestions are right.
 
-  starcoder-lsp eval infill FILE.jsonl[.gz]   human-eval-infilling tasks: exact match, and pass@1 with --run-tests
+  starcoder-lsp eval infill FILE.jsonl[.gz]   human-eval-infilling tasks; pass@1 with --run-tests
+  starcoder-lsp eval repo DIR…                holes in real repositories: what the context of other files is worth
 
-`exact_match` counts what the server would show, after its stop rules and filters; `exact_match_raw` what the model
-wrote until it ended by itself. Both leave trailing whitespace aside. `calibration` says, for thresholds of the mean
-log-probability (the setting minConfidence), which share would be shown and how much of that is exact. --run-tests runs
-generated programs, each in a process of its own with limits on time and memory. A task may bring passages of other
-files of its repository, in "neighbours": [{"path": …, "text": …}, …], the most useful last.
+Each hole is asked as the server would ask. `shown` (share of holes), `right_per_100` and `wrong_per_100` (characters
+shown that agree with what was written there up to the first that does not, and all others, for 100 characters to type)
+and `all_right` (share of what is shown) count what an editor would show with --confidence as set. `exact_match` counts
+the whole text, whatever the model's doubts, trailing whitespace aside. `reliability`: by joint probability of the whole
+text, how often all of it is what was written. --run-tests runs generated programs (the whole text), each in a process
+of its own with limits on time and memory. A task may bring passages of other files of its repository, in "neighbours":
+[{"path": …, "text": …}, …], the most useful last.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,26 +22,36 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 
+from starcoder_lsp.chaining import load_first
+from starcoder_lsp.commands import eval_repo
+from starcoder_lsp.completion.gate import OPEN
 from starcoder_lsp.evaluation.baseline import copy_line
-from starcoder_lsp.evaluation.calibration import Judged, calibration
-from starcoder_lsp.evaluation.infill import Filled, fill, is_exact, program
+from starcoder_lsp.evaluation.calibration import summarise
+from starcoder_lsp.evaluation.outcomes import CONTEXT_SHARE, How, Outcome, Shown, is_exact, outcomes
+from starcoder_lsp.evaluation.programs import program
 from starcoder_lsp.evaluation.sandbox import passes
 from starcoder_lsp.evaluation.tasks import read_tasks
-from starcoder_lsp.loading import load
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from starcoder_lsp.evaluation.tasks import Task
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from starcoder_lsp.cli import add_model_options  # noqa: PLC0415 - cli imports the commands
+    from starcoder_lsp.cli import add_confidence_option, add_model_options  # noqa: PLC0415 - cli imports the commands
 
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    repo = kinds.add_parser(
+        "repo",
+        help="holes in real repositories that need a name of another file",
+        description=eval_repo.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    eval_repo.configure(repo)
     infill = kinds.add_parser("infill", help="tasks in the human-eval-infilling format")
     infill.add_argument("file", type=Path, metavar="FILE.jsonl[.gz]")
     add_model_options(infill)
+    add_confidence_option(infill)
     infill.add_argument("--layout", choices=["psm", "spm", "auto"], default="auto", help="order of the prompt's parts")
     infill.add_argument("--without-neighbours", action="store_true", help="leave out passages of other files")
     infill.add_argument("--limit", type=int, metavar="N", help="only N tasks, evenly spread over the file")
@@ -50,79 +64,74 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    return eval_repo.run(arguments) if arguments.kind == "repo" else _infill(arguments)
+
+
+def _infill(arguments: argparse.Namespace) -> int:
     from starcoder_lsp.cli import settings_of  # noqa: PLC0415 - cli imports the commands
 
+    settings = settings_of(arguments)
     tasks = read_tasks(arguments.file, arguments.limit)
-    results: list[Filled] = []
+    results: list[Outcome] = []
     passed = 0
-    runtime = None if arguments.baseline else load(settings_of(arguments))
+    completer = None if arguments.baseline else load_first(settings)
+    gate = completer.about.gate(settings.confidence) if completer else OPEN
+    how = How(
+        gate,
+        layout=arguments.layout,
+        max_tokens=arguments.max_tokens,
+        context_share=0.0 if arguments.without_neighbours else CONTEXT_SHARE,
+    )
     try:
+        found = outcomes(completer, tasks, how) if completer else (_copied(task, how) for task in tasks)
         progress = Progress(*Progress.get_default_columns(), TimeRemainingColumn(), console=Console(stderr=True))
         with progress:
-            for task in progress.track(tasks, description=arguments.file.name):
-                if runtime is None:
-                    line = copy_line(task.prompt, task.suffix)
-                    filled = Filled(task, line, line, 0.0, ended=True, seconds=0.0)
-                else:
-                    filled = fill(
-                        runtime,
-                        task,
-                        layout=arguments.layout,
-                        max_tokens=arguments.max_tokens,
-                        neighbours=not arguments.without_neighbours,
-                    )
-                results.append(filled)
+            for one in progress.track(found, total=len(tasks), description=arguments.file.name):
+                results.append(one)
                 if arguments.run_tests:
-                    passed += is_exact(filled.shown, task) or passes(program(filled.shown, task))
+                    passed += is_exact(one.whole, one.task) or passes(program(one.whole, one.task))
     finally:
-        if runtime is not None:
-            runtime.engine.close()
+        if completer is not None:
+            completer.close()
     if arguments.out:
         arguments.out.write_text("".join(json.dumps(_row(one)) + "\n" for one in results), encoding="utf-8")
     summary = summarise(results, passed if arguments.run_tests else None)
     summary |= {
-        "model": runtime.name if runtime else "copy-line baseline",
+        "model": completer.name if completer else "copy-line baseline",
+        "confidence": settings.confidence,
+        "least_joint": round(gate.least, 4),
         "layout": arguments.layout,
         "file": arguments.file.name,
     }
     if arguments.json:
         print(json.dumps(summary, indent=2))
     else:
-        rows = summary.pop("calibration")
-        for name, value in summary.items():
-            print(f"{name:18} {value}")
-        assert isinstance(rows, list)  # noqa: S101 - as summarise made it
-        if rows:
-            print("\nthreshold  shown  precision")
-        for row in rows:
-            print(f"{row['threshold']:9.2f} {row['shown']:6.1%} {row['precision']:10.1%}")
+        _print(summary)
     return 0
 
 
-def summarise(results: Sequence[Filled], passed: int | None) -> dict[str, object]:
-    """Return the figures of a run: shares from 0 to 1."""
-    count = max(1, len(results))
-    summary: dict[str, object] = {
-        "n": len(results),
-        "exact_match": sum(is_exact(one.shown, one.task) for one in results) / count,
-        "exact_match_raw": sum(is_exact(one.raw, one.task) for one in results) / count,
-        "shown": sum(bool(one.shown) for one in results) / count,
-        "ended": sum(one.ended for one in results) / count,
-        "seconds_per_task": round(sum(one.seconds for one in results) / count, 4),
-    }
-    if passed is not None:
-        summary["pass_at_1"] = passed / count
-    summary["calibration"] = calibration(
-        Judged(bool(one.shown), is_exact(one.shown, one.task), one.mean_logprob) for one in results
-    )
-    return summary
+def _copied(task: Task, how: How) -> Outcome:
+    line = copy_line(task.prompt, task.suffix)
+    return Outcome(task, how, line, Shown(line, 1.0))
 
 
-def _row(one: Filled) -> dict[str, object]:
+def _print(summary: dict[str, object]) -> None:
+    rows = summary.pop("reliability")
+    for name, value in summary.items():
+        print(f"{name:18} {value}")
+    assert isinstance(rows, list)  # noqa: S101 - as summarise made it
+    if rows:
+        print("\njoint probability  count   mean  right")
+    for row in rows:
+        print(f"{row['from']:8.2f} to {row['to']:4.2f} {row['count']:8} {row['mean']:6.3f} {row['right']:6.3f}")
+
+
+def _row(one: Outcome) -> dict[str, object]:
     return {
         "task_id": one.task.task_id,
-        "shown": one.shown,
-        "raw": one.raw,
-        "mean_logprob": one.mean_logprob,
-        "exact": is_exact(one.shown, one.task),
+        "shown": one.shown.text,
+        "whole": one.whole,
+        "joint": one.joint,
+        "exact": is_exact(one.whole, one.task),
+        "generated": one.answer.generated if one.answer else 0,
     }

@@ -6,16 +6,14 @@ repacked before is left alone.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.engine.repack import repack
-from starcoder_lsp.errors import ModelError
+from starcoder_lsp.models.gguf import read_header
 
 if TYPE_CHECKING:
     import argparse
@@ -25,22 +23,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Declare `models repack FILE`."""
     parser = subparsers.add_parser("repack", help="repack a StarCoder GGUF file for ctransformers", description=__doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="a GGUF file of the first StarCoder")
+    parser.set_defaults(parser=parser, act=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; 1 if the file cannot be repacked."""
+    """Run the command. Raises ModelError if the file cannot be repacked."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    header = read_header(arguments.file)
+    # On a terminal only: elsewhere a bar would leave blank lines
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("repacking", total=None)
-        try:
-            target = repack(
-                read_header(arguments.file),
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-        except ModelError as error:
-            bar.stop()
-            print(error, file=sys.stderr)
-            return 1
+        target = repack(header, progress=lambda done, total: bar.update(task, completed=done, total=total))
     print(target)
     return 0

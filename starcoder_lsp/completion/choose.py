@@ -37,8 +37,12 @@ def choose(
         common: how many ids from the start a slot shares with these ids.
         stalest: the same slots, the one used longest ago first.
     """
-    best, *others = (_best_slot(prompt, slots, common, stalest[0]) for prompt in prompts)
-    for choice in others:
+    first, *others = prompts
+    best = _best_slot(first, slots, common, stalest[0])
+    for prompt in others:
+        if best.cost < _WORTH:  # no other can save so much
+            break
+        choice = _best_slot(prompt, slots, common, stalest[0])
         if choice.cost + _WORTH <= best.cost:
             best = choice
     return best

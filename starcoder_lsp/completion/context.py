@@ -1,33 +1,29 @@
 """The slot in front of the prompt: neighbouring files, in the form a family of models knows.
 
-Which files deserve the slot is decided elsewhere; this turns them into ids within a budget. They are taken in the order
-given while they fit; the first that does not is cut at a line's end, and is the last. The result must be kept between
-keystrokes: a change here evaluates the whole prompt again.
+Which files deserve the slot is decided elsewhere; this turns them into ids within a budget. The best comes last,
+nearest to the cursor, and is kept first: where room ends, the worst are left out, and the last that fits in part is
+cut at a line's end. The result must be kept between keystrokes: a change here evaluates the whole prompt again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
+from starcoder_lsp.completion.language_names import line_comment
 from starcoder_lsp.completion.prompt import Context
 from starcoder_lsp.completion.window import CHARS_PER_TOKEN, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from starcoder_lsp.completion.families import FimFamily
     from starcoder_lsp.completion.fim import FimTokens
     from starcoder_lsp.completion.window import Chunks
 
 _MIN_USEFUL = 16
 """Tokens; less of a file says nothing."""
-_LINE_COMMENTS = {
-    "python": "#", "ruby": "#", "shellscript": "#", "yaml": "#", "toml": "#", "perl": "#", "r": "#", "elixir": "#",
-    "julia": "#", "dockerfile": "#", "makefile": "#",
-    "lua": "--", "sql": "--", "haskell": "--",
-}  # fmt: skip
-"""By LSP language id; `//` for the others."""
 
 
 @frozen
@@ -38,52 +34,90 @@ class Neighbour:
     text: str
 
 
+@frozen
+class Neighbours:
+    """A selection of neighbours, the best last. Those with equal keys are equal; an empty key: none."""
+
+    key: str = ""
+    repo: str = ""
+    """The repository's name."""
+    files: tuple[Neighbour, ...] = field(default=(), repr=False)
+
+
 def context_of(
-    neighbours: Sequence[Neighbour],
+    neighbours: Neighbours,
     *,
-    repo: str,
     language: str,
     tokens: FimTokens,
     budget: int,
     chunks: Chunks,
 ) -> Context:
-    """Return the context of at most `budget` tokens; an empty one without neighbours or without room for any."""
+    """Return the context of at most `budget` tokens; without neighbours, or room for any, what stands there then.
+
+    Its key is that of the neighbours, whatever had room: the same ones need not be tried again. `language` is the LSP
+    language id of the file at hand, in which comments are written.
+    """
     if tokens.family.repository == "files" and tokens.file_separator is not None:
-        return _files(neighbours, repo, tokens, tokens.file_separator, budget, chunks)
-    return _comments(neighbours, _LINE_COMMENTS.get(language, "//"), budget, chunks)
+        found = _files(neighbours, tokens, tokens.file_separator, budget, chunks)
+    elif tokens.family.repository == "lines":
+        found = _lines(neighbours, tokens.family, budget, chunks)
+    else:
+        found = _comments(neighbours, tokens.family, line_comment(language), budget, chunks)
+    return found or evolve(alone(tokens), key=neighbours.key)
 
 
-def _files(
-    neighbours: Sequence[Neighbour], repo: str, tokens: FimTokens, separator: int, budget: int, chunks: Chunks
-) -> Context:
+def alone(tokens: FimTokens) -> Context:
+    """Return what stands in front of a file without neighbours: in some families a separator, and its path."""
+    if not tokens.family.introduces_single_file:
+        return Context()
+    separator = tokens.file_separator if tokens.family.repository == "files" else None
+    return Context(() if separator is None else (separator,), names_path=True)
+
+
+def _files(neighbours: Neighbours, tokens: FimTokens, separator: int, budget: int, chunks: Chunks) -> Context | None:
     """Files behind separators, the repository's name in front, and a separator for the current file."""
     family = tokens.family
-    head = () if tokens.repo is None else (tokens.repo, *encoded(repo + family.after_repo, chunks))
-    room = budget - len(head) - 1
-    ids: list[int] = []
-    for neighbour in neighbours:
-        text = neighbour.path + family.after_path + neighbour.text + family.after_file
-        part, whole = _fitting(text, room - len(ids) - 1, chunks)
-        if len(part) >= _MIN_USEFUL or whole:
-            ids += [separator, *part]
-        if not whole:
-            break
-    return Context((*head, *ids, separator), names_path=True) if ids else Context()
+    head = () if tokens.repo is None else (tokens.repo, *encoded(neighbours.repo + family.after_repo, chunks))
+    texts = [family.neighbour_head.format(path=one.path) + one.text + family.after_file for one in neighbours.files]
+    parts = _last_that_fit(texts, budget - len(head) - 1, 1, chunks)
+    ids = [token for part in parts for token in (separator, *part)]
+    return Context((*head, *ids, separator), names_path=True, key=neighbours.key) if ids else None
 
 
-def _comments(neighbours: Sequence[Neighbour], comment: str, budget: int, chunks: Chunks) -> Context:
+def _lines(neighbours: Neighbours, family: FimFamily, budget: int, chunks: Chunks) -> Context | None:
+    """Files one behind the other, each behind a line that names its path."""
+    texts = [family.neighbour_head.format(path=one.path) + one.text.rstrip("\n") for one in neighbours.files]
+    line_end = encoded("\n" + family.after_file, chunks)
+    parts = _last_that_fit(texts, budget, len(line_end), chunks)
+    ids = tuple(token for part in parts for token in (*part, *line_end))
+    inside = family.path_inside_prefix
+    return Context(ids, names_path=True, inside_prefix=inside, key=neighbours.key) if ids else None
+
+
+def _comments(neighbours: Neighbours, family: FimFamily, comment: str, budget: int, chunks: Chunks) -> Context | None:
     """Files as comments in front of the current file's first line."""
-    ids: list[int] = []
+    texts = []
+    for one in neighbours.files:
+        lines = [f"Path: {one.path}", *one.text.rstrip("\n").split("\n")]
+        texts.append("\n".join(f"{comment} {line}".rstrip() for line in lines))
     line_end = encoded("\n", chunks)
-    for neighbour in neighbours:
-        lines = [f"Path: {neighbour.path}", *neighbour.text.rstrip("\n").split("\n")]
-        text = "\n".join(f"{comment} {line}".rstrip() for line in lines)
-        part, whole = _fitting(text, budget - len(ids) - len(line_end), chunks)
+    parts = _last_that_fit(texts, budget, len(line_end), chunks)
+    ids = tuple(token for part in parts for token in (*part, *line_end))
+    named = family.introduces_single_file
+    return Context(ids, names_path=named, inside_prefix=True, key=neighbours.key) if ids else None
+
+
+def _last_that_fit(texts: Sequence[str], budget: int, extra: int, chunks: Chunks) -> list[list[int]]:
+    """Return the ids of the last texts, in order; each takes `extra` tokens more. The first may be cut."""
+    parts: list[list[int]] = []
+    for text in reversed(texts):
+        part, whole = _fitting(text, budget - extra, chunks)
         if len(part) >= _MIN_USEFUL or whole:
-            ids += [*part, *line_end]
+            parts.insert(0, part)
+            budget -= len(part) + extra
         if not whole:
             break
-    return Context(tuple(ids), inside_prefix=bool(ids))
+    return parts
 
 
 def _fitting(text: str, budget: int, chunks: Chunks) -> tuple[list[int], bool]:

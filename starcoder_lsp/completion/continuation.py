@@ -8,8 +8,6 @@ Token Healing", 2023).
 
 from __future__ import annotations
 
-import math
-
 from attrs import define, field
 
 from starcoder_lsp.completion.cursor import normalised
@@ -17,7 +15,7 @@ from starcoder_lsp.completion.cursor import normalised
 
 @define
 class Continuation:
-    """The text so far, and the log-probability of each token that wrote it."""
+    """The text so far."""
 
     begin: str = ""
     """What the generation begins with, and the file has already."""
@@ -26,24 +24,18 @@ class Continuation:
     _bytes: bytearray = field(factory=bytearray, init=False)
     _length: int = field(default=0, init=False)
     """Characters written so far, `begin` included."""
-    _scores: list[tuple[int, float]] = field(factory=list, init=False)
-    """(characters of `text` before this token, negative within `begin`; log-probability)"""
 
-    def add(self, piece: bytes, logprob: float) -> bool:
+    def add(self, piece: bytes) -> bool:
         """Take the bytes of one token; False if the text does not begin as it must."""
-        before = self._length - len(self.begin)
         self._bytes += piece
         written = normalised(self._bytes.decode("utf-8", "ignore"))
         if not written.startswith(self.begin[: len(written)]):
             return False
         self._length = len(written)
         self.text = written[len(self.begin) :]
-        if before >= 0 or self.text:  # a token that only repeats what was there says nothing of the rest
-            self._scores.append((before, logprob))
         return True
 
-    def mean(self, length: int) -> float:
-        """Return the mean log-probability of the tokens that wrote the first `length` characters; of all for 0."""
-        scores = [score for start, score in self._scores if start < length] if length else []
-        scores = scores or [score for _start, score in self._scores]
-        return math.fsum(scores) / len(scores) if scores else 0.0
+    @property
+    def position(self) -> int:
+        """Where the next token begins, in characters of `text`; negative while that is within `begin`."""
+        return self._length - len(self.begin)

@@ -10,9 +10,12 @@ from attrs import frozen
 CLOSERS = frozenset(")]}>\"'`;,:")
 """Characters that an editor or a habit leaves behind the cursor; what stands in front of them may still grow."""
 QUOTES = "\"'`"
+EVIDENCE = 3
+"""A line shorter than this (`}`, `],`) says too little for its repetition to mean anything."""
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
+_RUN = re.compile(r"([^\w\s])\1{7,}|(_)\2{7,}")
 _OPENS_BLOCK = re.compile(r"(?:[:{(\[,\\]|=>|->|\b(?:begin|do|else|then))\Z")
-_COMMENTS = ("# ", "//", "/*", "* ", "-- ", "<!--")
+COMMENTS = ("# ", "//", "/*", "* ", "-- ", "<!--")
 
 
 def normalised(text: str) -> str:
@@ -62,6 +65,11 @@ def closers(typed: str) -> str:
             elif letter in _PAIRS:
                 owed.append(_PAIRS[letter])
     return "".join(reversed(owed))
+
+
+def telling(line: str) -> bool:
+    """Whether a line says enough for its repetition to mean something."""
+    return len(line.strip()) >= EVIDENCE
 
 
 @frozen
@@ -124,6 +132,19 @@ class Cursor:
         """The first line with something on it below the cursor's; empty where there is none."""
         return self.lines_below[0] if self.lines_below else ""
 
+    def repeats_next_line(self, line: str) -> bool:
+        """Whether a line, as it would stand in the file, says what the file's next line says."""
+        return telling(line) and line.rstrip() == self.next_line.rstrip()
+
+    @cached_property
+    def runs(self) -> dict[str, int]:
+        """Punctuation that the file has in runs of 8 and more (rulers), and how long the longest is."""
+        longest: dict[str, int] = {}
+        for match in _RUN.finditer(self.before + "\n" + self.after):
+            letter = match[0][0]
+            longest[letter] = max(longest.get(letter, 0), len(match[0]))
+        return longest
+
     @cached_property
     def previous_line(self) -> str:
         """The first line with something on it above the cursor's; empty where there is none."""
@@ -140,7 +161,7 @@ class Cursor:
         rest = self.line_after.strip()
         if self.on_blank_line:
             return self.rest_is_closers
-        if self.line_before.lstrip().startswith(_COMMENTS):
+        if self.line_before.lstrip().startswith(COMMENTS):
             return False
         if rest:
             between = self.line_before.endswith("{") and rest.startswith("}")

@@ -1,7 +1,8 @@
-"""The prompt: token ids in the layouts that a family of models was trained on (see `completion.fim`).
+"""The prompt: token ids in the layouts that a family of models was trained on (see `completion.families`).
 
-    psm   context prefix [path] PRE suffix SUF middle
-    spm   context prefix suffix SUF middle [path] PRE
+    psm    context prefix [path] PRE suffix SUF middle
+    spm    context prefix suffix SUF middle [path] PRE
+    spm1   context suffix SUF prefix [path] PRE middle
 
 Control tokens are put in as ids; text is encoded by the caller's `chunks`, which knows no control tokens.
 """
@@ -13,14 +14,18 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 from starcoder_lsp.completion.cursor import CLOSERS
+from starcoder_lsp.completion.language_names import language_name, line_comment
 from starcoder_lsp.completion.window import Anchor, Chunks, Window, encoded, prefix_window, suffix_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from starcoder_lsp.completion.fim import FimTokens, Layout
+    from starcoder_lsp.completion.families import Layout
+    from starcoder_lsp.completion.fim import FimTokens
 
 LayoutChoice = Literal["auto", "spm", "psm"]
+"""What people may ask for: `spm` is the order with the suffix in front, of which each family knows one at most."""
+_SUFFIX_FIRST: tuple[Layout, ...] = ("spm", "spm1")
 
 _CONTROLS = 8
 """Room kept for control tokens: the most that any layout takes."""
@@ -47,11 +52,13 @@ class Place:
 class Context:
     """What stands in front of the file: ids ready to use, stable between two keystrokes. Empty by default."""
 
-    ids: tuple[int, ...] = ()
+    ids: tuple[int, ...] = field(default=(), repr=False)
     names_path: bool = False
     """Whether the current file is introduced by its path, as its neighbours are."""
     inside_prefix: bool = False
     """Whether it stands behind the prefix token, as part of the file (families that know one file at a time)."""
+    key: str = ""
+    """Of the neighbours it was made of; empty without any."""
 
 
 @frozen
@@ -62,10 +69,13 @@ class Prompt:
     layout: Layout
     prefix: Window = field(repr=False)
     suffix: Window = field(repr=False)
+    context: Context = field(factory=Context)
     skipped: str = ""
     """Closing characters between the cursor and the suffix that the prompt leaves out (see `candidates`)."""
     begin: str = ""
     """What stands between the prefix window and the cursor: the generation must begin with it."""
+    stem: int = 0
+    """How many of `ids` stand in front of what a key changes: all up to the end of the prefix window."""
 
 
 def candidates(  # noqa: PLR0913 - what a prompt is made of
@@ -76,14 +86,20 @@ def candidates(  # noqa: PLR0913 - what a prompt is made of
     anchor: Anchor,
     chunks: Chunks,
     layout: LayoutChoice = "auto",
-    context: Context | None = None,
+    contexts: Sequence[Context] = (Context(),),
     skip_closers: bool = False,
     open_end: Callable[[str], int] = lambda _text: 0,
+    language: str = "",
 ) -> list[Prompt]:
-    """Return the prompts that may be asked at this place, the preferred first; each has at most `budget` tokens.
+    """Return the prompts that may be asked at this place, the preferred first.
+
+    Each has at most `budget` tokens besides its context: the windows are the same in front of whatever context, or
+    their anchor would move when another is chosen. Prompts with the first of `contexts` come first.
 
     `open_end` says how many characters at the end of a text belong to a word that may go on. The prefix window ends in
     front of them, and the generation begins with them (see `completion.continuation`).
+
+    `language` is the LSP language id, for families that are told the language.
 
     With `skip_closers`, a variant is added whose suffix begins behind the closing characters that stand alone behind
     the cursor on its line: an editor that closes brackets by itself changes the suffix with every bracket typed, and
@@ -93,12 +109,15 @@ def candidates(  # noqa: PLR0913 - what a prompt is made of
     Raises:
         ValueError: `budget` is too small for any prompt (24 tokens).
     """
-    context = context or Context()
-    path = _path_ids(place, tokens, context, chunks)
-    room = budget - len(context.ids) - len(path) - _CONTROLS
+    path = _head(place.path, language, tokens, chunks)
+    ends = _ends(tokens, chunks)
+    controls = _CONTROLS + sum(map(len, ends))
+    room = budget - len(path) - controls
     if room < _LEAST_ROOM:
-        context, path = Context(), ()
-        room = budget - _CONTROLS
+        path, contexts = (), (Context(),)
+        room = budget - controls
+    if room < _LEAST_ROOM:
+        ends, room = ((), ()), budget - _CONTROLS
     if room < _LEAST_ROOM:
         raise ValueError(f"A budget of {budget} tokens is too small for a prompt.")
     # The prefix's share does not depend on the suffix found, or the anchor would move when the suffix changes.
@@ -107,18 +126,45 @@ def candidates(  # noqa: PLR0913 - what a prompt is made of
     begin = place.text[cut : place.offset]
     prefix = prefix_window(place.text, cut, room - behind, anchor, chunks)
     suffix = suffix_window(place.text, place.offset, behind, chunks)
-    frame = _Frame.of(tokens, context, path, chunks)
     layouts = [one for one in _preference(layout) if one in tokens.family.layouts] or list(tokens.family.layouts[:1])
-    found = [Prompt(frame.around(prefix, suffix, one), one, prefix, suffix, begin=begin) for one in layouts]
-    skipped = closers_behind(place.text, place.offset) if skip_closers and "spm" in layouts else ""
-    if skipped:
-        suffix = suffix_window(place.text, place.offset + len(skipped), behind, chunks)
-        found.append(Prompt(frame.around(prefix, suffix, "spm"), "spm", prefix, suffix, skipped, begin))
+    first = next((one for one in layouts if one in _SUFFIX_FIRST), None)
+    skipped = closers_behind(place.text, place.offset) if skip_closers and first else ""
+    behind_closers = suffix_window(place.text, place.offset + len(skipped), behind, chunks) if skipped else suffix
+    found = []
+    for context in contexts:
+        frame = _Frame.of(tokens, context, path if context.names_path else (), ends, chunks)
+        for one in layouts:
+            ids, stem = frame.around(prefix, suffix, one)
+            found.append(Prompt(ids, one, prefix, suffix, context, begin=begin, stem=stem))
+        if skipped and first:
+            ids, stem = frame.around(prefix, behind_closers, first)
+            found.append(Prompt(ids, first, prefix, behind_closers, context, skipped, begin, stem))
     return found
 
 
+def _head(path: str, language: str, tokens: FimTokens, chunks: Chunks) -> tuple[int, ...]:
+    """What introduces the current file; empty in families that do not, and for a file without a path."""
+    head = tokens.family.file_head if path else ""
+    if tokens.family.repository == "files" and tokens.file_separator is None:
+        head = ""
+    text = head.format(path=path, language=language_name(language), comment=line_comment(language))
+    return encoded(text, chunks) if text else ()
+
+
+def _ends(tokens: FimTokens, chunks: Chunks) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What stands in front of everything, and behind everything."""
+
+    def ids(parts: tuple[int | str, ...]) -> tuple[int, ...]:
+        encoded_parts = ((part,) if isinstance(part, int) else encoded(part, chunks) for part in parts)
+        return tuple(token for part in encoded_parts for token in part)
+
+    return ids(tokens.opening), ids(tokens.closing)
+
+
 def _preference(layout: LayoutChoice) -> Sequence[Layout]:
-    return ("spm", "psm") if layout == "auto" else (layout,)
+    if layout == "psm":
+        return ("psm",)
+    return (*_SUFFIX_FIRST, "psm") if layout == "auto" else _SUFFIX_FIRST
 
 
 def closers_behind(text: str, offset: int) -> str:
@@ -128,12 +174,6 @@ def closers_behind(text: str, offset: int) -> str:
     return rest if len(rest) <= _MOST_CLOSERS and all(one in CLOSERS for one in rest) else ""
 
 
-def _path_ids(place: Place, tokens: FimTokens, context: Context, chunks: Chunks) -> tuple[int, ...]:
-    if not context.names_path or not place.path:
-        return ()
-    return encoded(place.path + tokens.family.after_path, chunks)
-
-
 @frozen
 class _Frame:
     """What stands around the windows: control tokens, context, path."""
@@ -141,17 +181,38 @@ class _Frame:
     tokens: FimTokens
     head: tuple[int, ...]
     before_prefix: tuple[int, ...]
+    closing: tuple[int, ...]
 
     @classmethod
-    def of(cls, tokens: FimTokens, context: Context, path: tuple[int, ...], chunks: Chunks) -> _Frame:
-        bos = () if tokens.bos is None else (tokens.bos,)
+    def of(
+        cls,
+        tokens: FimTokens,
+        context: Context,
+        path: tuple[int, ...],
+        ends: tuple[tuple[int, ...], tuple[int, ...]],
+        chunks: Chunks,
+    ) -> _Frame:
+        family, (opening, closing) = tokens.family, ends
+        bos = () if tokens.bos is None or opening[:1] == (tokens.bos,) else (tokens.bos,)
         outer, inner = ((), context.ids) if context.inside_prefix else (context.ids, ())
-        outer, inner = (outer, path + inner) if tokens.family.path_inside_prefix else (outer + path, inner)
-        space = encoded(tokens.family.before_prefix, chunks) if tokens.family.before_prefix else ()
-        return cls(tokens, bos + outer, space + inner)
+        if not family.path_inside_prefix:
+            outer += path
+        elif family.repository == "comments":  # what introduces the file, and then comments in it
+            inner = path + inner
+        else:
+            inner += path
+        space = encoded(family.before_prefix, chunks) if family.before_prefix else ()
+        return cls(tokens, bos + opening + outer, space + inner, closing)
 
-    def around(self, prefix: Window, suffix: Window, layout: Layout) -> list[int]:
+    def around(self, prefix: Window, suffix: Window, layout: Layout) -> tuple[list[int], int]:
+        """Return the ids, and how many of them stand up to the end of the prefix window."""
         tokens, before, after = self.tokens, self.before_prefix + prefix.ids, suffix.ids
+        middle = () if tokens.middle is None else (tokens.middle,)
+        behind: tuple[int, ...]
         if layout == "psm":
-            return [*self.head, tokens.prefix, *before, tokens.suffix, *after, tokens.middle]
-        return [*self.head, tokens.prefix, tokens.suffix, *after, tokens.middle, *before]
+            stem, behind = [tokens.prefix, *before], (tokens.suffix, *after, *middle)
+        elif layout == "spm":
+            stem, behind = [tokens.prefix, tokens.suffix, *after, *middle, *before], ()
+        else:
+            stem, behind = [tokens.suffix, *after, tokens.prefix, *before], middle
+        return [*self.head, *stem, *behind, *self.closing], len(self.head) + len(stem)

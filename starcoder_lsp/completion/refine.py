@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from starcoder_lsp.completion.cursor import Cursor, indent_of
-from starcoder_lsp.completion.fim import CONTROL_SPELLINGS
-from starcoder_lsp.completion.repetition import loop, stutter
-from starcoder_lsp.completion.rest import cut_repeated_rest
+from starcoder_lsp.completion.contradiction import cut_contradictions
+from starcoder_lsp.completion.cursor import Cursor, indent_of, telling
+from starcoder_lsp.completion.ending import cut_incomplete
+from starcoder_lsp.completion.families import CONTROL_SPELLINGS
+from starcoder_lsp.completion.repetition import endless, loop
+from starcoder_lsp.completion.rest import cut_repeated_rest, cut_unpaired
 
 Filter = Callable[[str, Cursor], str]
 
-_EVIDENCE = 3
-"""A repeated line shorter than this (`}`, `],`) is no evidence."""
 _CLOSING = ")]};, \t"
 _UNMISTAKABLE = tuple(one for one in CONTROL_SPELLINGS if not one.strip("</>").isalpha())
 """Spellings of control tokens that are no HTML tags or placeholders (`</s>` and `<filename>` are)."""
@@ -69,8 +69,7 @@ def cut_repeated_suffix(text: str, cursor: Cursor) -> str:
     for index, line in enumerate(lines):
         if not line.strip():
             continue
-        telling = len(line.strip()) >= _EVIDENCE and line.rstrip() == cursor.next_line.rstrip()
-        if telling or _says_the_same(lines[index:], cursor.lines_below):
+        if cursor.repeats_next_line(line) or _says_the_same(lines[index:], cursor.lines_below):
             return "\n".join(text.split("\n")[:index])
     return text
 
@@ -90,7 +89,7 @@ def drop_repeated_line(text: str, cursor: Cursor) -> str:
     """A suggestion that only writes the line above once more is no help."""
     line = cursor.line_before + text
     repeats = line.rstrip() == cursor.previous_line.rstrip() and not cursor.line_after.strip()
-    return "" if repeats and len(line.strip()) >= _EVIDENCE else text
+    return "" if repeats and telling(line) else text
 
 
 def cut_loops(text: str, cursor: Cursor) -> str:
@@ -103,11 +102,14 @@ def cut_loops(text: str, cursor: Cursor) -> str:
     return text
 
 
-def cut_stutter(text: str, _cursor: Cursor) -> str:
-    """Keep once what the last line says over and over (`a, a, a, a, …`)."""
-    start = text.rfind("\n") + 1
-    end = stutter(text[start:])
-    return text if end is None else text[: start + end]
+def cut_endless(text: str, cursor: Cursor) -> str:
+    """Keep once what a line says over and over (`a, a, a, a, …`)."""
+    kept = text.split("\n")
+    for count in range(1, len(kept) + 1):
+        end = endless("\n".join(kept[:count]), cursor)
+        if end is not None:
+            return text[:end]
+    return text
 
 
 def _lines(text: str, cursor: Cursor) -> list[str]:
@@ -120,9 +122,12 @@ FILTERS: tuple[Filter, ...] = (
     cut_unprintable,
     cut_control_spelling,
     cut_loops,
-    cut_stutter,
+    cut_endless,
     cut_repeated_suffix,
     cut_repeated_rest,
+    cut_unpaired,
+    cut_contradictions,
+    cut_incomplete,
     trim_end,
     drop_repeated_line,
     drop_blank,

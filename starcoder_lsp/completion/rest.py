@@ -1,81 +1,210 @@
-"""What the file says behind the cursor on its line is not said again: `foo(▌)` must not become `foo(x))`."""
+"""What the file says behind the cursor is not said again: `foo(▌)` must not become `foo(x))`.
+
+Two rules. Brackets and quotes are counted: a closer that the suggestion did not open is the file's, whatever else
+stands behind the cursor. Text is compared: a suggestion ends where it begins to say the rest of the line.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from starcoder_lsp.completion.cursor import QUOTES, unclosed
+from attrs import frozen
+
+from starcoder_lsp.completion.brackets import Opened, Reading, read
+from starcoder_lsp.completion.cursor import QUOTES, indent_of, unclosed
 
 if TYPE_CHECKING:
     from starcoder_lsp.completion.cursor import Cursor
 
-_OPENERS = {")": "(", "]": "[", "}": "{", ">": "<"}
-_STRINGS = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|`(?:\\.|[^`\\])*`')
-_ARROWS = re.compile("[-=]>|>=")
 _OVERLAP = 3
 """A suggestion that stops within the rest of the line is known by this many characters."""
+_ABOVE = 2000
+"""So many characters above the cursor's line may open what is open on it."""
+_BELOW = 40
+"""So many lines below the cursor's may close that."""
+
+
+@frozen
+class Statement:
+    """What is open at a cursor: on its line, and in parentheses and brackets that go on from the lines above.
+
+    Attributes:
+        within: the openers, outermost first; the quote of a string last.
+        indent: columns of the line on which the outermost one stands.
+        above: whether that is a line above the cursor's.
+        comment: whether the cursor stands in a comment.
+    """
+
+    within: tuple[str, ...]
+    indent: int
+    above: bool = False
+    comment: bool = False
+
+
+@lru_cache(maxsize=16)
+def statement(cursor: Cursor) -> Statement:
+    """Return the statement that a cursor stands in."""
+    line, rest = cursor.line_before, cursor.line_after.strip()
+    start = len(cursor.before) - len(line)
+    own = read(line)
+    comment = own.comment >= 0 or _in_block_comment(cursor.before)
+    quote = _string_around(cursor)
+    if not quote and cursor.on_blank_line and cursor.rest_is_closers and rest[:1] in QUOTES and rest:
+        quote = rest[:3] if rest[:3] == rest[0] * 3 else rest[0]
+    if quote or comment:
+        return Statement(tuple(read(line, (quote,) if quote else ()).kinds), cursor.indent, comment=comment)
+    first = max(0, start - _ABOVE)
+    reading = read(cursor.before[first:])
+    if reading.quote != own.quote:  # the window begins within a string
+        return Statement(tuple(own.kinds), cursor.indent)
+    within: list[Opened] = []
+    for one in reversed(reading.open):
+        if first + one.at < start and one.kind not in {"(", "["}:
+            break
+        within.insert(0, one)
+    above = bool(within) and first + within[0].at < start
+    if not above:
+        return Statement(tuple(one.kind for one in within), cursor.indent)
+    opens = first + within[0].at
+    opening_line = cursor.before[cursor.before.rfind("\n", 0, opens) + 1 :].split("\n", 1)[0]
+    return Statement(tuple(one.kind for one in within), indent_of(opening_line), above=True)
+
+
+def _in_block_comment(before: str) -> bool:
+    """Whether a comment that begins its line with `/*` goes on up to here (`"src/*"` begins none)."""
+    at = before.rfind("/*")
+    return at > before.rfind("*/") and not before[before.rfind("\n", 0, at) + 1 : at].strip()
+
+
+def _string_around(cursor: Cursor) -> str:
+    """Return the quote of the string of several lines that the cursor's line begins in; empty where there is none."""
+    start = len(cursor.before) - len(cursor.line_before)
+    for quote in ('"""', "'''", "`"):
+        if quote not in cursor.before or quote in cursor.line_before:
+            continue
+        above, below = cursor.before[:start], cursor.line_before + cursor.after
+        if quote == "`":  # but for the fences of Markdown
+            above, below = above.replace("```", ""), below.replace("```", "")
+        if above.count(quote) % 2 == 1 and below.count(quote) % 2 == 1:
+            return quote
+    return ""
+
+
+@lru_cache(maxsize=16)
+def within_behind(cursor: Cursor) -> tuple[str, ...]:
+    """Return what is open behind the cursor: the statement's openers, less a string that the file does not close."""
+    within = statement(cursor).within
+    for index, kind in enumerate(within):
+        if kind in QUOTES:
+            odd = _quotes(kind, cursor.line_after) % 2
+            if not odd and not (kind == "`" and cursor.after.replace("```", "").count(kind) % 2):
+                return within[:index]
+    return within
+
+
+def _quotes(kind: str, line: str) -> int:
+    return sum(match[0] == kind for match in re.finditer(rf"\\.|{kind}", line))
+
+
+@lru_cache(maxsize=64)
+def _lines_behind(cursor: Cursor, indent: int) -> str:
+    first, *below = cursor.after.split("\n", _BELOW + 1)[: _BELOW + 1]
+    lines = [first]
+    for line in below:
+        depth = indent_of(line)
+        if not line.strip() or depth < indent or (depth == indent and line.lstrip()[0] not in ")]}"):
+            break
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def statement_behind(text: str, cursor: Cursor) -> str:
+    """Return what the file has behind the cursor of the statement that it stands in, if `text` is written there.
+
+    That is the rest of the line, and lines below that are deeper, or begin with a closer at the same depth.
+    """
+    place = statement(cursor)
+    indent = place.indent
+    if cursor.on_blank_line and not place.above:
+        indent = indent_of(cursor.line_before + text.lstrip("\n").split("\n", 1)[0])
+    return _lines_behind(cursor, indent)
+
+
+def closed_behind(text: str, cursor: Cursor) -> Reading:
+    """Return what that closes of what is open at the cursor."""
+    return read(statement_behind(text, cursor), within_behind(cursor))
+
+
+def cut_unpaired(text: str, cursor: Cursor) -> str:
+    """Cut at the last closer that is one too many: the suggestion did not open it, and the file closes it behind.
+
+    `x).bar(` in `foo(▌)` is good: it opens again what it closed.
+    """
+    place = statement(cursor)
+    if place.comment:
+        return text
+    cut = len(text)
+    written = read(text, place.within)
+    closed = {change.kind for change in written.changes if change.step < 0}
+    behind = closed_behind(text, cursor) if closed else Reading()
+    for kind in closed:
+        closes = behind.lacks(kind)
+        if not closes or (kind not in place.within and not _opened_above(kind, cursor)):
+            continue
+        depth, at = max(0, place.within.count(kind) - closes), len(text)
+        for change in written.changes:
+            if change.kind == kind:
+                depth += change.step
+                if change.step < 0 and depth == -1:
+                    at = change.at
+        if depth < 0:
+            cut = min(cut, at)
+    return text[:cut]
+
+
+def _opened_above(kind: str, cursor: Cursor) -> bool:
+    return kind in read(cursor.before).kinds
 
 
 def cut_repeated_rest(text: str, cursor: Cursor) -> str:
     """Cut from where the suggestion says what already stands behind the cursor on its line.
 
-    A closing bracket or quote is the file's where nothing in the suggestion opened it and nothing behind opens it
-    again: `x).bar(` in `foo(▌)` is good. In front of code, only the first line is kept.
+    In front of code or a comment, only the first line is kept; in front of closers, more only within brackets that are
+    still open there (`{▌}`).
     """
     rest = cursor.line_after.strip()
     if not rest:
         return text
-    if not cursor.rest_is_closers:
-        return _cut_code(text.split("\n", 1)[0], rest, cursor.line_before)
-    if rest[0] in QUOTES:
-        return _cut_quote(text, rest, cursor.line_before)
-    if rest[0] in _OPENERS:
-        return _cut_bracket(text, rest, cursor.line_before)
-    return _cut_tail(text, rest)
+    behind = read(cursor.line_after, within_behind(cursor))
+    if cursor.rest_is_closers:
+        text = _cut_lines(text, cursor, behind)
+    else:
+        text = _cut_code(text.split("\n", 1)[0], rest, cursor.line_before)
+    code = cursor.line_after[: behind.comment].strip() if behind.comment >= 0 else rest
+    return _cut_tail(text, code)
 
 
-def _cut_quote(text: str, rest: str, line_before: str) -> str:
-    """Cut at the last quote if the suggestion leaves the string that the cursor stands in."""
-    quote = rest[:3] if rest[:3] == rest[0] * 3 else rest[0]
-    places = _places(quote, text)
-    # On a blank line, the string was opened somewhere above.
-    inside = not line_before.strip() or len(_places(quote, line_before)) % 2 == 1
-    return text[: places[-1]] if inside and len(places) % 2 == 1 else text
-
-
-def _places(quote: str, text: str) -> list[int]:
-    return [match.start() for match in re.finditer(rf"\\.|{quote}", text) if match[0] == quote]
-
-
-def _cut_bracket(text: str, rest: str, line_before: str) -> str:
-    """Cut at the last bracket that is one too many, counting those that the line owes beyond what its rest closes."""
-    closer = rest[0]
-    opener = _OPENERS[closer]
-    before, code = _code(line_before, closer), _code(text, closer)
-    depth = max(0, before.count(opener) - before.count(closer) - rest.count(closer))
-    cut = len(text)
-    for index, letter in enumerate(code):
-        if letter == opener:
-            depth += 1
-        elif letter == closer:
-            depth -= 1
-            if depth == -1:
-                cut = index
-    return text[:cut] if depth < 0 else text
-
-
-def _code(text: str, closer: str) -> str:
-    """Return the text with complete strings as blanks of their length, and arrows too where `>` is a bracket."""
-    code = _STRINGS.sub(lambda match: " " * len(match[0]), text)
-    return _ARROWS.sub("  ", code) if closer == ">" else code
+def _cut_lines(text: str, cursor: Cursor, behind: Reading) -> str:
+    """Cut at the first line end outside of all brackets: the rest belongs to the cursor's line."""
+    within = statement(cursor).within
+    if "\n" not in text or any(behind.lacks(kind) > within.count(kind) for kind in "([{"):
+        return text
+    for at, kinds in read(text, within).line_ends:
+        if not kinds or any(kind in {'"', "'"} for kind in kinds):
+            above = cursor.line_before + text[:at]
+            return text[:at] if above.strip() else text
+    return text
 
 
 def _cut_tail(text: str, rest: str) -> str:
     """Cut punctuation that ends the suggestion and begins the rest of the line."""
-    for size in range(len(rest), 0, -1):
+    match = re.match(r"[:;,\s]*", rest)
+    separators = match[0].rstrip() if match else ""
+    for size in range(len(separators), 0, -1):
         kept = text[: len(text) - size]
-        if text.endswith(rest[:size]) and not unclosed(kept):
+        if text.endswith(separators[:size]) and not unclosed(kept):
             return kept
     return text
 

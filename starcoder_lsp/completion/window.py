@@ -21,6 +21,8 @@ CHARS_PER_TOKEN = 12
 """How far to look for a budget of tokens: more characters than tokens ever have on average in code."""
 _SNIPPET = 160
 _NEAR = 20_000
+_PROBE = 40
+"""Characters, to a line's end, by which a window's beginning is looked for."""
 _MIN_FILL = 4
 """A window filled to less than a quarter is placed anew, if there is more text in front of it."""
 
@@ -124,6 +126,24 @@ def _line_from(text: str, offset: int, cursor: int) -> int:
         return offset
     at = text.find("\n", offset, cursor)
     return at + 1 if at >= 0 else cursor
+
+
+def held_start(text: str, cursor: int, budget: int, chunks: Chunks, held: Callable[[Sequence[int]], int]) -> int | None:
+    """Return where a window in front of `cursor` began whose beginning is still held somewhere; None without any.
+
+    `held` returns how many of a window's ids, from its start, are held. So the window of a place that was left, or of
+    an earlier process, is found again: where windows begin depends on where the cursor was when they were placed.
+    """
+    start, best, most = _line_from(text, max(0, cursor - budget * CHARS_PER_TOKEN), cursor), None, 0
+    while start < cursor:
+        line = text.find("\n", start + _PROBE, cursor)
+        probe = encoded(text[start : line if line >= 0 else cursor], chunks)
+        if held(probe) >= max(1, len(probe) - 1):
+            found = held(encoded(text[start:cursor], chunks))
+            if found > most:
+                best, most = start, found
+        start = _line_from(text, start + 1, cursor)
+    return best
 
 
 def suffix_window(text: str, cursor: int, budget: int, chunks: Chunks) -> Window:

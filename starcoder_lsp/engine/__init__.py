@@ -1,1 +1,1 @@
-"""Tokens in, tokens out: the engine protocol, its back ends, and the thread that owns one."""
+"""Token ids in, token ids out: the engine protocol and its back ends. Knows no files but weights, and no documents."""

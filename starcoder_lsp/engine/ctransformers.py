@@ -26,13 +26,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from starcoder_lsp.engine.base import EngineInfo, Evaluation, Finish, Generation, OnToken, Token, common_prefix
+from starcoder_lsp.engine.base import (
+    EngineInfo,
+    Evaluation,
+    Finish,
+    Generation,
+    OnToken,
+    Token,
+    check_prompt,
+    common_prefix,
+)
 from starcoder_lsp.engine.ctransformers_fit import MAX_CHUNK, fit, largest_chunk
-from starcoder_lsp.engine.ggml_container import read_container
-from starcoder_lsp.engine.ggml_header import GGMLHeader
-from starcoder_lsp.engine.memory import available_memory, human
+from starcoder_lsp.engine.likely import LIKELIEST, keeps_to
 from starcoder_lsp.engine.repack import repack
-from starcoder_lsp.errors import BadTokens, ContextFull, EngineClosed, EngineFailed
+from starcoder_lsp.errors import EngineClosed, EngineFailed
+from starcoder_lsp.models.ggml.container import read_container
+from starcoder_lsp.models.ggml.header import GGMLHeader
+from starcoder_lsp.models.memory import available_memory, human
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +50,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from starcoder_lsp.engine.base import CancelToken
-    from starcoder_lsp.engine.ggml_container import Container
-    from starcoder_lsp.engine.gguf import GGUFHeader
     from starcoder_lsp.engine.repack import Progress
+    from starcoder_lsp.models.ggml.container import Container
+    from starcoder_lsp.models.gguf import GGUFHeader
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +96,13 @@ class CTransformers:
         self._check_slot(slot)
         return self._cached
 
+    def reusable(self, ids: Sequence[int], slot: int) -> int:
+        """See `Engine.reusable`."""
+        return common_prefix(ids, self.cached(slot))
+
+    def keep(self, slot: int) -> None:
+        """See `Engine.keep`; it does nothing here."""
+
     def prefill(self, ids: Sequence[int], *, slot: int, cancel: CancelToken) -> Evaluation:
         """See `Engine.prefill`. Ids that are all cached cost nothing."""
         self._check(ids, slot)
@@ -100,6 +117,7 @@ class CTransformers:
         on_token: OnToken,
         cancel: CancelToken,
         begin: str = "",
+        others: bool = False,
     ) -> Generation:
         """See `Engine.generate`."""
         self._check(ids, slot)
@@ -112,7 +130,7 @@ class CTransformers:
         finish: Finish = "cancelled"
         if prefill.completed:
             room = self._info.context_window - len(ids)
-            generated, finish = self._decode(min(max_tokens, room), on_token, cancel, begin.encode())
+            generated, finish = self._decode(min(max_tokens, room), on_token, cancel, begin.encode(), others=others)
         return Generation(prefill, generated, (time.perf_counter() - started) * 1e3, finish)
 
     def close(self) -> None:
@@ -129,14 +147,7 @@ class CTransformers:
         self._check_slot(slot)
         if self._model is None:
             raise EngineClosed
-        if not ids:
-            raise BadTokens("A prompt needs at least one token.")
-        if len(ids) >= self._info.context_window:
-            raise ContextFull(needed=len(ids) + 1, context=self._info.context_window)
-        low, high = min(ids), max(ids)
-        if low < 0 or high >= self._shape.vocab:
-            wrong = low if low < 0 else high
-            raise BadTokens(f"The token id {wrong} is outside the vocabulary of {self._shape.vocab:,} tokens.")
+        check_prompt(ids, self._info.context_window, self._shape.vocab)
 
     def _extend(self, ids: Sequence[int], known: int, cancel: CancelToken) -> Evaluation:
         """Evaluate `ids[known:]` behind the first `known`, in chunks, until the end or until cancelled."""
@@ -168,36 +179,48 @@ class CTransformers:
         self._logits_after = len(self._cached)
         self._token_s = (time.perf_counter() - started) / count
 
-    def _decode(self, limit: int, on_token: OnToken, cancel: CancelToken, begin: bytes) -> tuple[int, Finish]:
+    def _decode(
+        self, limit: int, on_token: OnToken, cancel: CancelToken, begin: bytes, *, others: bool
+    ) -> tuple[int, Finish]:
         """Take the likeliest token, hand it out, evaluate it; return how many there were, and why it ended."""
         for generated in range(1, limit + 1):
             if cancel.cancelled:
                 return generated - 1, "cancelled"
-            token, logprob = self._likeliest(begin)
-            begin = begin[len(self._pieces[token]) :]
-            if token in self._end_ids or on_token(Token(token, self._pieces[token], logprob)):
+            token = self._likeliest(begin, others=others)
+            others = others and len(token.piece) <= len(begin)
+            begin = begin[len(token.piece) :]
+            if token.id in self._end_ids or on_token(token):
                 return generated, "stop"
             if generated < limit:
-                self._evaluate([token])
+                self._evaluate([token.id])
         return max(0, limit), "length"
 
-    def _likeliest(self, begin: bytes) -> tuple[int, float]:
-        """Return the likeliest token of those that keep to `begin`, and its natural-log probability among all."""
+    def _likeliest(self, begin: bytes, *, others: bool) -> Token:
+        """Return the likeliest token of those that keep to `begin`, and its natural-log probability among them."""
         pointer = self._model.ctransformers_llm_logits_data()
         logits: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(self._shape.vocab,))
-        token = int(np.argmax(logits))
-        if begin and not self._keeps_to(begin, token):
-            fitting = [one for one in range(len(self._pieces)) if self._keeps_to(begin, one)]
-            token = fitting[int(np.argmax(logits[fitting]))] if fitting else token
-        with np.errstate(invalid="ignore", over="ignore"):
-            logprob = -float(np.log(np.exp(logits - logits[token]).sum(dtype=np.float64)))
-        if not np.isfinite(logprob):
+        if not np.isfinite(logits).all():
             raise EngineFailed("ctransformers computed no numbers: the weights are damaged. Download the model again.")
-        return token, logprob
+        keeping = np.arange(self._shape.vocab)
+        if begin:
+            fitting = [one for one in range(len(self._pieces)) if self._keeps_to(begin, one)]
+            keeping = np.array(fitting) if fitting else keeping
+        token = int(keeping[np.argmax(logits[keeping])])
+        scale = float(logits[token]) + float(np.log(np.exp(logits[keeping] - logits[token]).sum(dtype=np.float64)))
+        piece = self._pieces[token]
+        rivals: tuple[Token, ...] = ()
+        if others and len(piece) > len(begin):
+            ranked = keeping[np.argsort(-logits[keeping])[:LIKELIEST]]
+            tokens = [Token(int(one), self._pieces[one], float(logits[one]) - scale) for one in ranked if one != token]
+            rivals = tuple(one for one in tokens if self._rivals(one, begin))
+        return Token(token, piece, float(logits[token]) - scale, rivals)
+
+    def _rivals(self, token: Token, begin: bytes) -> bool:
+        goes_on = token.piece.startswith(begin) and len(token.piece) > len(begin)
+        return goes_on and token.id not in self._end_ids
 
     def _keeps_to(self, begin: bytes, token: int) -> bool:
-        piece = self._pieces[token]
-        return bool(piece) and token not in self._end_ids and (piece.startswith(begin) or begin.startswith(piece))
+        return token not in self._end_ids and keeps_to(begin, self._pieces[token])
 
 
 def load(
@@ -242,13 +265,9 @@ def load(
     detail = f"ctransformers {metadata.version('ctransformers')} ({build}), {threads} threads"
     info = EngineInfo(
         engine="ctransformers",
-        model_name=header.name or header.path.stem,
-        architecture=header.architecture,
         context_window=fitting.context,
         slots=1,
-        train_context=header.context_length,
         detail=f"{detail}; {fitting.reason}" if fitting.reason else detail,
-        devices=("CUDA0",) if gpu_layers else ("CPU",),
     )
     return CTransformers(model, info, container, end_ids=end_ids, threads=threads)
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from starcoder_lsp.engine.memory import human
 from starcoder_lsp.errors import ModelTooLarge
+from starcoder_lsp.models.memory import human
 
 if TYPE_CHECKING:
-    from starcoder_lsp.engine.ggml_container import Container, Shape
+    from starcoder_lsp.models.ggml.container import Container, Shape
 
 _FLOAT: Final = 4
 _SCRATCH: Final = 256 * 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -36,17 +36,32 @@ else:
 
 
 @contextmanager
-def locked(path: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock file at `path`, which is made if need be and stays behind, empty.
+def locked(path: Path, *, waiting: Callable[[], None], leave: bool = True) -> Iterator[None]:
+    """Hold the lock file at `path`, which is made if need be; empty, it stays behind, or goes (not `leave`).
 
     Calls `waiting` ten times a second while another process holds it; an exception from there ends the wait. Raises
     OSError if the folder cannot be written to, or its file system has no locks.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            while not _try_lock(descriptor):
+                waiting()
+                time.sleep(_PAUSE_S)
+            if _is_at(path, descriptor):  # else its last holder removed it meanwhile: it excludes nobody
+                try:
+                    yield
+                finally:
+                    if not leave:
+                        with suppress(OSError):  # on Windows, somebody waits for it
+                            path.unlink()
+                return
+        finally:
+            os.close(descriptor)  # and with it goes the lock
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
     try:
-        while not _try_lock(descriptor):
-            waiting()
-            time.sleep(_PAUSE_S)
-        yield
-    finally:
-        os.close(descriptor)  # and with it goes the lock
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -3,7 +3,8 @@
 What the library does, as measured (docs/engines.md):
 
 - `handle_completions` blocks, releases the GIL, and calls back after each prompt chunk and each token; a truthy answer
-  ends the work. A chunk or step that is under way then still ends, and what it evaluated stays in the slot.
+  ends the work. A chunk or step that is under way then still ends, and what it evaluated stays in the slot: behind a
+  token, the next one's is under way already. So where a step takes long, each token is a call of its own.
 - A prompt of ids is taken as it is; a prompt of text would turn `<fim_middle>` into the control token. Only ids go in.
 - `max_tokens: 0` evaluates the prompt and keeps it; evaluating an unchanged prompt costs its last token again.
 - It always listens: on a Unix socket in a private folder (a loopback port with a random key on Windows), never on a
@@ -18,50 +19,66 @@ import atexit
 import logging
 import os
 import secrets
-import shutil
 import sys
-import tempfile
-import time
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from starcoder_lsp.engine.base import (
-    CancelToken,
-    EngineInfo,
-    Evaluation,
-    Finish,
-    Generation,
-    OnToken,
-    Token,
-    common_prefix,
-)
-from starcoder_lsp.errors import BadTokens, ContextFull, EngineClosed, EngineFailed
+from starcoder_lsp.engine import private_folder
+from starcoder_lsp.engine.base import CancelToken, EngineInfo, Evaluation, Generation, OnToken, check_prompt
+from starcoder_lsp.engine.file_guard import FileGuard
+from starcoder_lsp.engine.left_behind import interruptible
+from starcoder_lsp.engine.llama_cpp_checkpoints import Checkpoints
+from starcoder_lsp.engine.llama_cpp_fit import Device, DeviceKind
+from starcoder_lsp.engine.llama_cpp_run import Run, grammar
+from starcoder_lsp.engine.llama_cpp_slots import SlotFiles
+from starcoder_lsp.engine.states.opening import Opening
+from starcoder_lsp.errors import Cancelled, EngineClosed, EngineFailed
+from starcoder_lsp.models.gguf import part_paths
+from starcoder_lsp.system_libraries import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from starcoder_lsp.engine.gguf import GGUFHeader
+    from starcoder_lsp.engine.states.folder import StatesFolder
+    from starcoder_lsp.engine.states.shelf import Shelf
+    from starcoder_lsp.models.gguf import GGUFHeader
 
 log = logging.getLogger(__name__)
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _SMALL_MODEL_BYTES = 600 * 2**20
-_NGRAM, _DRAFT = 4, 8
-"""Tokens that must repeat before as many as `_DRAFT` that followed them are drafted: short, as code repeats itself."""
+_BLOCK = 32
+_LONG_STEP_MS = 20.0
+"""A call costs a millisecond or so beside the step."""
 _BATCH_GPU, _BATCH_SMALL, _BATCH_LARGE = 512, 32, 16
 
 
 class LlamaCpp:
     """An `Engine` over one GGUF file. `slots` independent caches of `context_window` tokens each."""
 
-    def __init__(self, server: Any, info: EngineInfo, *, end_ids: frozenset[int], private: Path) -> None:  # noqa: ANN401 - untyped library
-        """Wrap a running server. Use `load`."""
+    def __init__(
+        self,
+        server: Any,  # noqa: ANN401 - untyped library
+        info: EngineInfo,
+        *,
+        end_ids: frozenset[int],
+        private: Path,
+        guard: FileGuard,
+        shelf: Shelf | None = None,
+    ) -> None:
+        """Wrap a running server. Use `load`. `shelf`: the states kept of this model; None: none are."""
         self._server = server
         self._info = info
         self._end_ids = end_ids
         self._private = private
+        self._guard = guard
+        self._shelf = shelf
+        self._step_ms = 0.0  # of the last generation
+        self._doubtful: set[int] = set()  # slots of which the library may think that they hold what they do not
         self._cached: list[list[int]] = [[] for _ in range(info.slots)]
+        self._checkpoints = [Checkpoints(cuts_anywhere=info.cuts_back) for _ in range(info.slots)]
 
     @property
     def info(self) -> EngineInfo:
@@ -72,13 +89,25 @@ class LlamaCpp:
         """Return the ids that `slot` holds. After a cancelled call it may hold a chunk more than this says."""
         return self._cached[slot]
 
+    def reusable(self, ids: Sequence[int], slot: int) -> int:
+        """See `Engine.reusable`."""
+        if self._shelf is None:
+            return self._own(ids, slot)
+        held = [self._own(ids, one) for one in range(self._info.slots)]
+        return self._shelf.known.worth(ids, max(held)) or held[slot]
+
+    def _own(self, ids: Sequence[int], slot: int) -> int:
+        """Return how many of `ids` the slot itself holds and can go on from."""
+        return self._checkpoints[slot].reusable(ids, self._cached[slot])
+
     def prefill(self, ids: Sequence[int], *, slot: int, cancel: CancelToken) -> Evaluation:
         """See `Engine.prefill`. Ids that are all cached cost no call."""
         self._check(ids)
-        known = common_prefix(ids, self._cached[slot])
-        if known == len(ids):
-            return Evaluation(cached=known, evaluated=0, ms=0.0, completed=True)
-        run = _Run(len(ids), known, lambda _token: True, cancel, self._end_ids)
+        self._take_down(ids, slot)
+        known = self.reusable(ids, slot)
+        if known == len(ids) or ids == self._cached[slot]:
+            return Evaluation(cached=len(ids), evaluated=0, ms=0.0, completed=True)
+        run = Run(len(ids), known, lambda _token: True, cancel, self._end_ids)
         self._complete(ids, slot, 0, run)
         return run.evaluation()
 
@@ -91,12 +120,18 @@ class LlamaCpp:
         on_token: OnToken,
         cancel: CancelToken,
         begin: str = "",
+        others: bool = False,
     ) -> Generation:
         """See `Engine.generate`."""
         self._check(ids)
-        room = self._info.context_window - len(ids)
-        run = _Run(len(ids), common_prefix(ids, self._cached[slot]), on_token, cancel, self._end_ids)
-        self._complete(ids, slot, max(1, min(max_tokens, room)), run, begin)
+        self._take_down(ids, slot)
+        limit = max(1, min(max_tokens, self._info.context_window - len(ids)))
+        run = Run(len(ids), self.reusable(ids, slot), on_token, cancel, self._end_ids, begin, others)
+        if self._step_ms >= _LONG_STEP_MS and self._info.cuts_back and begin.isascii():
+            self._step_by_step(ids, slot, limit, run)
+        else:
+            self._complete(ids, slot, limit, run, begin)
+        self._step_ms = run.step_ms or self._step_ms
         return Generation(
             prefill=run.evaluation(),
             generated=run.generated,
@@ -104,20 +139,47 @@ class LlamaCpp:
             finish=run.finish(),
         )
 
+    def keep(self, slot: int) -> None:
+        """See `Engine.keep`."""
+        if self._server is None:
+            raise EngineClosed
+        self._guard.check()
+        if self._shelf is not None and slot not in self._doubtful:
+            self._shelf.put(self._cached[slot], slot)
+
     def close(self) -> None:
         """Free the model and its private folder."""
+        if self._shelf is not None:
+            self._shelf.close()
         self._server = None
-        shutil.rmtree(self._private, ignore_errors=True)
+        _free(self._private, self._guard)
 
     def _check(self, ids: Sequence[int]) -> None:
         if self._server is None:
             raise EngineClosed
-        if not ids:
-            raise BadTokens("A prompt needs at least one token.")
-        if len(ids) >= self._info.context_window:
-            raise ContextFull(needed=len(ids) + 1, context=self._info.context_window)
+        self._guard.check()
+        check_prompt(ids, self._info.context_window)
 
-    def _complete(self, ids: Sequence[int], slot: int, max_tokens: int, run: _Run, begin: str = "") -> None:
+    def _take_down(self, ids: Sequence[int], slot: int) -> None:
+        """Read the kept state that helps these ids into the slot, where one helps more than what the slot holds."""
+        if self._shelf is None or not self._shelf.known.worth(ids, self._own(ids, slot)):
+            return
+        held = self._shelf.take(ids, slot)
+        if held is not None:
+            self._cached[slot] = held
+            (self._doubtful.discard if held else self._doubtful.add)(slot)
+
+    def _step_by_step(self, ids: Sequence[int], slot: int, limit: int, run: Run) -> None:
+        """Generate with a call for each token: a cancel, or a stop, then waits for one step at most, not for two."""
+        while not run.ended and run.generated < limit:
+            before = run.generated
+            self._complete([*ids, *run.tokens], slot, 1, run, run.rest)
+            if run.generated == before and not run.ended:
+                # The library holds back a token that ends within a character: it comes with the next ones.
+                self._complete([*ids, *run.tokens], slot, limit - before, run, run.rest)
+                return
+
+    def _complete(self, ids: Sequence[int], slot: int, max_tokens: int, run: Run, begin: str = "") -> None:
         if run.cancel.cancelled:
             run.cancelled = True
             return
@@ -125,149 +187,30 @@ class LlamaCpp:
             "prompt": list(ids),
             "max_tokens": max_tokens,
             "id_slot": slot,
-            "cache_prompt": True,
+            "cache_prompt": slot not in self._doubtful,
             "stream": True,
             "return_progress": True,
             "timings_per_token": True,
             "temperature": 0.0,
-            "n_probs": 1 if max_tokens else 0,
+            "n_probs": run.likeliest if max_tokens else 0,
         }
         if begin:
             request["grammar"] = grammar(begin)
         try:
+            run.called()
             self._server.handle_completions(request, run.event)
         except Exception as error:
             self._cached[slot] = []
+            self._checkpoints[slot].lost()
             raise EngineFailed(f"llama.cpp failed: {error}") from error
+        self._doubtful.discard(slot)
         self._cached[slot] = [*ids[: run.processed], *run.decoded_ids]
+        evaluation = run.evaluation()
+        self._checkpoints[slot].evaluated(
+            evaluation.cached, run.processed, whole=evaluation.completed, generated=max_tokens > 0
+        )
         if run.error is not None:
             raise run.error
-
-
-def grammar(begin: str) -> str:
-    r"""Return the rule, in llama.cpp's GBNF, of all texts that begin with `begin`.
-
-    It costs nothing to speak of: a token is sampled first, and all others are looked at only if it breaks the rule.
-
-    >>> grammar('a"\n')
-    'root ::= "\\U00000061\\U00000022\\U0000000A" [^\\x00]*'
-    """
-    letters = "".join(f"\\U{ord(letter):08X}" for letter in begin)
-    return f'root ::= "{letters}" [^\\x00]*'
-
-
-class _Run:
-    """Collects the events of one call; its `event` method is the library's callback."""
-
-    def __init__(
-        self, length: int, cached: int, on_token: OnToken, cancel: CancelToken, end_ids: frozenset[int]
-    ) -> None:
-        self.cancel = cancel
-        self.processed = cached  # ids of the prompt that are known to be in the slot
-        self.generated = 0
-        self.cancelled = False
-        self.error: BaseException | None = None
-        self._length = length
-        self._cached = cached
-        self._evaluated = 0
-        self._on_token = on_token
-        self._end_ids = end_ids
-        self._tokens: list[int] = []
-        self._opaque = False  # tokens were merged by the library: the ids after this point are not known
-        self._stopped = False
-        self._length_reached = False
-        self._started = time.perf_counter()
-        self._prefilled = self._started
-        self._last = self._started
-
-    def event(self, data: dict[str, Any]) -> bool:
-        """Take one event of the stream; True ends the work."""
-        try:
-            return self._event(data)
-        except BaseException as error:  # noqa: BLE001 - it must cross native code: kept here, raised by the caller
-            self.error = error
-            return True
-
-    def _event(self, data: dict[str, Any]) -> bool:
-        now = time.perf_counter()
-        if "error" in data:
-            self.error = _engine_error(data["error"])
-            return True
-        timings = data.get("timings") or {}
-        progress = data.get("prompt_progress")
-        if progress is not None:
-            self._cached = int(progress["cache"])
-            self._evaluated = int(timings.get("prompt_n", 0))
-            self.processed = int(progress["processed"])
-            self._prefilled = self._last = now
-        else:
-            self._take(data, timings, now)
-        if self.cancel.cancelled:
-            self.cancelled = True
-        return self.cancelled or self._stopped
-
-    def _take(self, data: dict[str, Any], timings: dict[str, Any], now: float) -> None:
-        if timings:
-            self._cached, self._evaluated = int(timings["cache_n"]), int(timings["prompt_n"])
-            self.processed = self._length
-        choice = data["choices"][0]
-        if choice["finish_reason"] is not None:
-            self._length_reached = choice["finish_reason"] == "length"
-            return
-        content = (choice.get("logprobs") or {}).get("content") or ()
-        if not content and not choice["text"]:
-            return
-        if self.generated == 0:
-            self._prefilled = now
-        self._last = now
-        seen = int(timings.get("predicted_n", self.generated + len(content)))
-        # Bytes of an unfinished character are held back by the library, and come merged into the event that ends it.
-        merged = seen - self.generated > len(content)
-        self._opaque = self._opaque or merged
-        self.generated = max(seen, self.generated + len(content))
-        if not content:  # a drafted token that was accepted: its id and log-probability are not told
-            self._stopped = self._on_token(Token(-1, choice["text"].encode("utf-8", "replace"), 0.0))
-        for entry in content:
-            if not self._opaque:
-                self._tokens.append(int(entry["id"]))
-            if int(entry["id"]) in self._end_ids:
-                self._stopped = True
-                return
-            piece = choice["text"].encode("utf-8", "replace") if merged else bytes(entry["bytes"])
-            if self._on_token(Token(int(entry["id"]), piece, float(entry["logprob"]))):
-                self._stopped = True
-                return
-
-    @property
-    def decoded_ids(self) -> list[int]:
-        """Generated ids whose keys are surely in the slot: the last one sampled was not evaluated."""
-        return self._tokens[:-1]
-
-    @property
-    def decode_ms(self) -> float:
-        return (self._last - self._prefilled) * 1e3
-
-    def evaluation(self) -> Evaluation:
-        return Evaluation(
-            cached=self._cached,
-            evaluated=self._evaluated,
-            ms=(self._prefilled - self._started) * 1e3,
-            completed=self.processed >= self._length and not (self.cancelled and self.generated == 0),
-        )
-
-    def finish(self) -> Finish:
-        if self.cancelled:
-            return "cancelled"
-        return "length" if self._length_reached and not self._stopped else "stop"
-
-
-def _engine_error(error: dict[str, Any]) -> BadTokens | ContextFull | EngineFailed:
-    message = str(error.get("message", error))
-    if error.get("type") == "exceed_context_size_error":
-        return ContextFull(needed=int(error.get("n_prompt_tokens", 0)) + 1, context=int(error.get("n_ctx", 0)))
-    if "token" in message:
-        return BadTokens(f"llama.cpp: {message}")
-    return EngineFailed(f"llama.cpp: {message}")
 
 
 def default_threads() -> tuple[int, int]:
@@ -287,7 +230,7 @@ def default_threads() -> tuple[int, int]:
 
 def has_gpu() -> bool:
     """Return whether this build of llama.cpp sees a GPU (Metal, CUDA, ROCm or Vulkan)."""
-    return any(kind != "CPU" for kind, _name in devices())
+    return any(device.kind != "cpu" for device in devices())
 
 
 def batch_size(header: GGUFHeader, gpu_layers: int | None) -> int:
@@ -300,16 +243,49 @@ def batch_size(header: GGUFHeader, gpu_layers: int | None) -> int:
     return _BATCH_SMALL if header.file_bytes < _SMALL_MODEL_BYTES else _BATCH_LARGE
 
 
-def devices() -> list[tuple[str, str]]:
-    """Return (kind, description) of each device that llama.cpp sees; kinds as it names them (`CPU`, `CUDA0`, …)."""
-    import xllamacpp  # noqa: PLC0415 - loads the native library
+def _library() -> Any:  # noqa: ANN401 - untyped library
+    """Return the xllamacpp module. Raises EngineFailed, with what to install, where the system lacks what it needs."""
+    try:
+        import xllamacpp  # noqa: PLC0415 - loads the native library
+    except ImportError as error:
+        raise EngineFailed(explain(error)) from error
+    return xllamacpp
 
-    return [(str(device["name"]), str(device["description"])) for device in xllamacpp.get_device_info()]
+
+def devices() -> list[Device]:
+    """Return each device that llama.cpp sees, with its free memory now; the processor is one of them."""
+    xllamacpp = _library()
+
+    kinds: dict[str, DeviceKind] = {
+        "GGML_BACKEND_DEVICE_TYPE_GPU": "gpu",
+        "GGML_BACKEND_DEVICE_TYPE_IGPU": "shared",
+    }
+    return [
+        Device(
+            name=str(device["name"]),
+            description=str(device["description"]),
+            # An accelerator such as Accelerate or BLAS computes for the processor, in its memory.
+            kind="shared"
+            if str(device["name"]).startswith(("Metal", "MTL"))
+            else kinds.get(device["type"].name, "cpu"),
+            free=int(device["memory_free"]),
+        )
+        for device in xllamacpp.get_device_info()
+    ]
+
+
+def usable_cache_type(wanted: str, header: GGUFHeader, flash_attention: str) -> str:
+    """Return the type that the caches will have.
+
+    llama.cpp packs numbers in blocks of 32, and values only where Flash Attention reads them.
+    """
+    fits = header.key_length % _BLOCK == header.value_length % _BLOCK == 0 and flash_attention != "off"
+    return wanted if fits else "f16"
 
 
 def build_line() -> str:
     """Return one line on the build: version and CPU features."""
-    import xllamacpp  # noqa: PLC0415 - loads the native library
+    xllamacpp = _library()
 
     features = " ".join(
         part.split("=")[0].strip() for part in xllamacpp.get_system_info().split("|") if part.strip().endswith("= 1")
@@ -317,7 +293,22 @@ def build_line() -> str:
     return f"xllamacpp {xllamacpp.__version__}: {features}"
 
 
-def load(  # noqa: PLR0913 - each is a setting of its own
+def _serve(params: Any) -> Any:  # noqa: ANN401 - untyped library
+    server = _library().Server(params)
+    # Freed before it has served a request, the library's server hangs for ever (measured).
+    server.handle_completions({"prompt": [0], "max_tokens": 0})
+    return server
+
+
+def _free(private: Path, guard: FileGuard | None, opening: Opening | None = None) -> None:
+    private_folder.remove(private)
+    if opening is not None:
+        opening.drop()
+    if guard is not None:
+        guard.close()
+
+
+def load(  # noqa: PLR0913, PLR0915 - each is a setting of its own, and has its line
     header: GGUFHeader,
     *,
     end_ids: frozenset[int],
@@ -326,8 +317,11 @@ def load(  # noqa: PLR0913 - each is a setting of its own
     threads: int = 0,
     gpu_layers: int | None = None,
     flash_attention: str = "auto",
-    speculation: bool = False,
+    cache_type: str = "f16",
+    adapters: Sequence[tuple[Path, float]] = (),
+    states: StatesFolder | None = None,
     configure: Callable[[Any], None] | None = None,
+    cancel: CancelToken | None = None,
 ) -> LlamaCpp:
     """Load a GGUF file whose header was read and found good.
 
@@ -339,14 +333,17 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         threads: of prefill and of decode; 0 for `default_threads()`.
         gpu_layers: None for all where there is a GPU.
         flash_attention: `auto`, `on` or `off`.
-        speculation: n-gram speculation from the prompt itself. Drafted tokens that are accepted come back without ids
-            and log-probabilities (id -1, 0.0), which confidence and the cache's books need: for measuring only.
+        cache_type: of the numbers in the caches, `f16` or `q8_0` (see `usable_cache_type`).
+        adapters: LoRA adapters that were checked against the file, with their scales.
+        states: where evaluated prompts are kept beyond this process; None: nowhere.
         configure: changes the library's parameters just before the load (benchmarks).
+        cancel: leaves the load behind (left_behind.py): the library has no way to end it.
 
     Raises:
+        Cancelled: `cancel` was set.
         EngineFailed: llama.cpp could not load the file, with what to try.
     """
-    import xllamacpp  # noqa: PLC0415 - loads the native library
+    xllamacpp = _library()
 
     batch = batch_size(header, gpu_layers)
     params = xllamacpp.CommonParams()
@@ -365,69 +362,51 @@ def load(  # noqa: PLR0913 - each is a setting of its own
         "on": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED,
         "off": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED,
     }[flash_attention]
+    if cache_type == "q8_0":
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), scale) for path, scale in adapters]
+    params.swa_full = True  # a sliding window's cache could not be cut back by more than itself
     params.cache_ram_mib = 0  # slots are the only caches, so that what is cached is known
     params.cache_idle_slots = False
     params.ui = False
     params.endpoint_slots = False
     params.verbosity = 0 if log.getEffectiveLevel() > logging.DEBUG else 3
-    if speculation:
-        params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
-        params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = _NGRAM, _DRAFT
-    _sweep_dead_folders()
-    private = _private_folder()
-    params.hostnames = ["127.0.0.1" if sys.platform == "win32" else str(private / _SOCKET)]
+    private_folder.sweep()
+    private = private_folder.make()
+    atexit.register(private_folder.remove, private)
+    params.hostnames = ["127.0.0.1" if sys.platform == "win32" else str(private / private_folder.SOCKET)]
     params.api_keys = [secrets.token_hex(16)]
+    parts = part_paths(header.path)
+    opening = None
+    if states is not None and not header.is_recurrent:  # whose states cannot be cut back to what a prompt shares
+        scales = [scale for _path, scale in adapters]
+        facts = (build_line(), context_window, cache_type, flash_attention, gpu_layers, scales)
+        opening = Opening.begin(states, [*parts, *(path for path, _scale in adapters)], facts)
+    if opening is not None:
+        params.slot_save_path = f"{opening.staging}{os.sep}"
     if configure is not None:
         configure(params)
+    guard: FileGuard | None = None
     try:
-        server = xllamacpp.Server(params)
-        # Freed before it has served a request, the library's server hangs for ever (measured).
-        server.handle_completions({"prompt": [0], "max_tokens": 0})
+        guard = FileGuard(parts)
+        free = partial(_free, private, guard, opening)
+        server = interruptible(lambda: _serve(params), lambda _server: free(), cancel or CancelToken())
+    except Cancelled:
+        raise
     except Exception as error:
-        shutil.rmtree(private, ignore_errors=True)
+        _free(private, guard, opening)
         raise EngineFailed(
             f"llama.cpp could not load {header.path}: {error} Its header reads well, so look at free memory first "
-            "(`starcoder-lsp doctor`), then try a smaller contextSize, gpuLayers 0, or download the file again."
+            "(`starcoder-lsp doctor`), then try a smaller contextSize, fewer gpuLayers, or download the file again."
         ) from error
-    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    where = server.listening_address if sys.platform == "win32" else private / private_folder.SOCKET
+    shelf = None if opening is None else opening.shelf(SlotFiles(where, params.api_keys[0]))
     info = EngineInfo(
         engine="llama.cpp",
-        model_name=header.name or header.path.stem,
-        architecture=header.architecture,
         context_window=context_window,
         slots=slots,
-        train_context=header.context_length,
         detail=f"{build_line()}; threads {decode_threads} (decode), {prefill_threads} (prefill), batch {batch}",
-        devices=tuple(name for name, _description in devices()),
+        cuts_back=not header.is_recurrent,
+        states=None if shelf is None else shelf.known.at,
     )
-    return LlamaCpp(server, info, end_ids=end_ids, private=private)
-
-
-_PREFIX = "starcoder-lsp-"
-
-
-_SOCKET = "engine.sock"
-_SOCKET_PATH_MOST = 100
-"""Bytes: a socket's address holds 104 on macOS, 108 on Linux."""
-_SHORT = "/tmp"  # noqa: S108 - for a folder that mkdtemp makes, private and with a name of its own
-
-
-def _private_folder() -> Path:
-    """Make a folder that only this user can enter, with a path short enough for a socket in it."""
-    prefix = f"{_PREFIX}{os.getpid()}-"
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    if sys.platform != "win32" and len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_MOST:
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_SHORT))
-    return folder
-
-
-def _sweep_dead_folders() -> None:
-    """Remove the private folders of processes that were killed before they could."""
-    import psutil  # noqa: PLC0415 - only a load needs it
-
-    places = {tempfile.gettempdir(), _SHORT} if sys.platform != "win32" else {tempfile.gettempdir()}
-    for folder in (folder for place in places for folder in Path(place).glob(f"{_PREFIX}*-*")):
-        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+    return LlamaCpp(server, info, end_ids=end_ids, private=private, guard=guard, shelf=shelf)

@@ -28,12 +28,12 @@ import platformdirs
 from attrs import frozen
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
-from starcoder_lsp.engine import ggml_container as ggml
-from starcoder_lsp.engine.byte_alphabet import token_bytes
 from starcoder_lsp.engine.file_lock import locked
-from starcoder_lsp.engine.memory import human
 from starcoder_lsp.engine.requantise import dequantise, requantise, target_type
 from starcoder_lsp.errors import ModelError, ModelUnsupported
+from starcoder_lsp.models.byte_alphabet import token_bytes
+from starcoder_lsp.models.ggml import container as ggml
+from starcoder_lsp.models.memory import human
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from starcoder_lsp.engine.gguf import GGUFHeader
+    from starcoder_lsp.models.gguf import GGUFHeader
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def repack(header: GGUFHeader, *, progress: Progress | None = None, folder: Path
     """
     _check(header)
     target = repacked_path(header, folder)
-    if target.exists():
+    if _is_whole(target):
         return target
 
     def waiting() -> None:
@@ -119,12 +119,24 @@ def repack(header: GGUFHeader, *, progress: Progress | None = None, folder: Path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.with_suffix(".lock"), waiting=waiting):
-            if not target.exists():  # nobody else made it while we waited
+            if not _is_whole(target):  # nobody else made it while we waited
                 _make(header, target, progress or (lambda _done, _total: None))
     except OSError as error:
         problem = f"could not be repacked for ctransformers into {target.parent} ({error.strerror or error})"
         raise ModelError(header.path, problem, _LLAMA) from error
     return target
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether a copy is there that can be used. A damaged one is no fault of the user's: it is made again."""
+    if not target.exists():
+        return False
+    try:
+        ggml.read_container(target)
+    except ModelError as error:
+        log.warning("A repacked copy is damaged and is made again. %s", error)
+        return False
+    return True
 
 
 def _check(header: GGUFHeader) -> None:

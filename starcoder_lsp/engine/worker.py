@@ -11,7 +11,6 @@ Every submitted job's future is resolved exactly once: with the job's result, it
 
 from __future__ import annotations
 
-import enum
 import logging
 import threading
 from concurrent.futures import Future
@@ -19,27 +18,18 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import define, field
 
-from starcoder_lsp.engine.base import CancelToken
+from starcoder_lsp.engine.base import CancelToken, Lane
 from starcoder_lsp.errors import Cancelled, EngineClosed, Superseded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+__all__ = ["Job", "Lane", "Worker"]
+
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-class Lane(enum.IntEnum):
-    """Who waits for the work; smaller goes first."""
-
-    INTERACTIVE = 0
-    """A person waits."""
-    WARM = 1
-    """A person will probably wait soon."""
-    BACKGROUND = 2
-    """Nobody waits."""
 
 
 @define(eq=False)
@@ -73,8 +63,19 @@ class Worker(Generic[R]):
     The thread is a daemon, so that a process whose editor has gone can end in the middle of a native call.
     """
 
-    def __init__(self, name: str = "engine") -> None:
-        """Start the thread, without a resource: jobs wait until `open` has made one."""
+    def __init__(
+        self,
+        name: str = "engine",
+        breaks: type[BaseException] | tuple[type[BaseException], ...] = (),
+        first: Callable[[Hashable], bool] = lambda _key: True,
+    ) -> None:
+        """Start the thread, without a resource: jobs wait until `open` has made one.
+
+        An exception of the kind `breaks` from a job says that the resource is broken: it is closed, and the other jobs
+        wait for `open`, or end with `give_up`. `first` says whose jobs go before others of their lane.
+        """
+        self._breaks = breaks
+        self._first = first
         self._condition = threading.Condition()
         self._waiting: list[Job[R]] = []
         self._running: Job[R] | None = None
@@ -106,9 +107,19 @@ class Worker(Generic[R]):
             self._condition.notify()
         return future
 
+    def give_up(self) -> None:
+        """There will be no resource until the next `open`: the jobs that wait get `EngineClosed`."""
+        with self._condition:
+            if self._opening is not None or self._swapping:
+                return
+            self._failed = True
+            waiting, self._waiting = self._waiting, []
+        for job in waiting:
+            self._answer(job, error=EngineClosed())
+
     def submit(self, lane: Lane, key: Hashable, run: Callable[[R, CancelToken], T]) -> Job[R]:
         """Queue a job; an older one of the same lane and key gets `Superseded`."""
-        job: Job[R] = Job(lane, key, run)
+        job: Job[R] = Job(lane, key, run, token=CancelToken(lane))
         with self._condition:
             if self._closing or (self._failed and self._opening is None):
                 job.future.set_exception(EngineClosed())
@@ -141,6 +152,7 @@ class Worker(Generic[R]):
             if job.lane <= lane:
                 return
             job.lane = lane
+            job.token.urge(lane)
             if self._running is not None and self._running.lane > lane and job in self._waiting:
                 self._running.token.cancel()
 
@@ -191,10 +203,11 @@ class Worker(Generic[R]):
                 self._swapping = opening is not None
                 job = None
                 if opening is None:
-                    job = min(self._waiting, key=lambda waiting: waiting.lane)  # the oldest of the first lane
+                    # the oldest of the first lane
+                    job = min(self._waiting, key=lambda waiting: (waiting.lane, not self._first(waiting.key)))
                     self._waiting.remove(job)
                     if job.token.cancelled and job.gone is None:
-                        job.token = CancelToken()  # it yielded before; this is a new run
+                        job.token = CancelToken(job.lane)  # it yielded before; this is a new run
                     self._running = job
             if opening is not None:
                 self._swap(opening)
@@ -241,11 +254,14 @@ class Worker(Generic[R]):
             result = job.run(resource, job.token)
         except BaseException as raised:  # noqa: BLE001 - the job's future carries it
             error = raised
+        broken = isinstance(error, self._breaks)
+        if broken:
+            self._free()
         with self._condition:
             self._running = None
             if job.gone is not None:
                 error = job.gone("nobody waits for this any more")
-            elif job.token.cancelled and error is None and not self._closing:
+            elif ((job.token.cancelled and error is None) or (broken and self._opening)) and not self._closing:
                 self._waiting.append(job)  # it yielded to a higher lane, or to another model
                 return
         self._answer(job, result, error)

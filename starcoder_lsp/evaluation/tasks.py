@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,11 @@ def read_tasks(path: Path, limit: int | None = None) -> list[Task]:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     tasks.append(_task(path, number, line))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as JSON lines: {error}.") from error
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no file {path}.") from error
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise ConfigError(f"{path} cannot be read as JSON lines: {why}.") from error
     if limit is not None and 0 < limit < len(tasks):
         return [tasks[index * len(tasks) // limit] for index in range(limit)]
     return tasks

@@ -1,1 +1,1 @@
-"""The model that ships with the program, and finding others by name."""
+"""Model files: their headers and vocabularies, the memory they need, finding them by name; the model that ships."""

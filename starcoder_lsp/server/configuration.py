@@ -67,7 +67,7 @@ class Configuration:
             except Exception as error:  # noqa: BLE001 - a client that does not answer keeps its initial options
                 log.warning("The client did not answer workspace/configuration (%s).", type(error).__name__)
         settings, _known = apply_options(self._base, self._initial)
-        self.settings, problems = apply_options(settings, section)
+        self.settings, problems = apply_options(settings, section, trusted=False)
         self._report(problems)
         return self.settings
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from starcoder_lsp.documents import Edit, Snapshot
 from starcoder_lsp.session import Selected
 
 if TYPE_CHECKING:
-    from starcoder_lsp.documents import Encoding, Snapshot
+    from collections.abc import Iterable
+
+    from starcoder_lsp.documents import Encoding
     from starcoder_lsp.session import Offer, Status
 
 ACCEPT = "starcoder.accept"
@@ -23,6 +26,28 @@ def offset_at(snapshot: Snapshot, position: types.Position, encoding: Encoding) 
     return snapshot.offset(position.line, position.character, encoding)
 
 
+def edits_of(
+    snapshot: Snapshot, changes: Iterable[types.TextDocumentContentChangeEvent], encoding: Encoding
+) -> tuple[str, list[Edit]]:
+    """Return the text after changes, and what they edit, in their order: a range is replaced, or the whole text is.
+
+    Each edit is about the text that the one before it left. A range whose end lies before its start is empty.
+    """
+    text, edits = snapshot.text, []
+    for number, change in enumerate(changes):
+        if number:
+            snapshot = Snapshot.of(snapshot.uri, snapshot.version, snapshot.language, text)
+        if isinstance(change, types.TextDocumentContentChangeWholeDocument):
+            edit = Edit(0, len(text), change.text)
+        else:
+            start = offset_at(snapshot, change.range.start, encoding)
+            end = offset_at(snapshot, change.range.end, encoding)
+            edit = Edit(start, max(start, end), change.text)
+        text = edit.apply(text)
+        edits.append(edit)
+    return text, edits
+
+
 def selected_in(snapshot: Snapshot, context: types.InlineCompletionContext, encoding: Encoding) -> Selected | None:
     """Return what the client's completion list has selected, where it is open."""
     info = context.selected_completion_info
@@ -33,14 +58,17 @@ def selected_in(snapshot: Snapshot, context: types.InlineCompletionContext, enco
 
 
 def inline_list(offer: Offer | None, encoding: Encoding) -> types.InlineCompletionList:
-    """Return the answer to `textDocument/inlineCompletion`: no item, or one with its range."""
+    """Return the answer to `textDocument/inlineCompletion`: no item, or one with its range and its alternatives."""
     if offer is None:
         return types.InlineCompletionList(items=[])
     span = types.Range(
         start=_position(offer.snapshot, offer.start, encoding), end=_position(offer.snapshot, offer.end, encoding)
     )
-    item = types.InlineCompletionItem(insert_text=offer.insert, range=span, command=_accept(offer))
-    return types.InlineCompletionList(items=[item])
+    items = [
+        types.InlineCompletionItem(insert_text=one.insert, range=span, command=_accept(one))
+        for one in (offer, *offer.others)
+    ]
+    return types.InlineCompletionList(items=items)
 
 
 def completion_list(offer: Offer | None, encoding: Encoding, *, markdown: bool) -> types.CompletionList:
@@ -90,6 +118,9 @@ def status_params(status: Status) -> dict[str, object]:
         "progress": status.progress,
         "latencyMs": status.latency_ms,
         "pausedUris": list(status.paused_uris),
+        "shown": status.shown,
+        "hidden": status.hidden,
+        "reason": status.reason,
     }
 
 

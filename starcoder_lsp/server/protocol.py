@@ -1,34 +1,49 @@
-"""The wire: where "exactly one response to every request" is stated and kept.
+"""The wire: where "exactly one response to every request" is kept.
 
-pygls reads and writes messages; what is changed here, and why:
+`take` is the way in: each request is written down in `Pending` as it arrives, whatever is wrong with it. `_send_data`
+is the way out: it sends only the response of a request that is still written down. What is left at `exit` is answered
+then.
 
-- a request with malformed parameters, one before `initialize` and one after `shutdown` get an error response (pygls
-  gives them none), and a message that is not JSON, or no JSON-RPC, gets an error with id null;
+pygls writes messages and keeps what the server asks the client; what is ours, and why:
+
+- a request that is malformed, too early or too late gets an error response (pygls gives it none), and a message that
+  is not JSON, or no JSON-RPC, gets an error with id null;
 - a handler's exception becomes a sentence, its traceback goes to the log (pygls sends the traceback to the client);
 - nothing pops up: errors that nobody waits for go to the log;
-- documents are not kept twice: the session has the only copy, with a line index that counts lines as LSP does;
-- `exit` ends the process with the status that LSP asks for, whatever a native library is doing at that moment.
+- what the client asks and what it is asked have a table each (pygls' one lets a client answer its own requests).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cattrs import ClassValidationError
+from attrs import fields_dict
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol, lsp_method
+from pygls.protocol import LanguageServerProtocol
 
 from starcoder_lsp.errors import ConfigError, StarcoderError, Superseded
 from starcoder_lsp.server.clients import declares_inline_completion
+from starcoder_lsp.server.messages import decode, is_identity, what_is_wrong
+from starcoder_lsp.server.pending import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Mapping
+
+    from starcoder_lsp.server.app import App
+    from starcoder_lsp.server.messages import Message
+    from starcoder_lsp.server.pending import Identity
+    from starcoder_lsp.server.traits import Handler
 
 log = logging.getLogger(__name__)
+
+_WITHOUT_PARAMS = (types.SHUTDOWN, types.EXIT)
+"""Some clients send an empty object."""
 
 
 class Protocol(LanguageServerProtocol):
@@ -38,28 +53,54 @@ class Protocol(LanguageServerProtocol):
     inline_declared = False
     """Whether the client named inline completion among its capabilities."""
 
-    def structure_message(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - any LSP message
-        """Leave a decoded object as it is: pygls calls this for every object inside a message, too."""
-        return data
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
+        """Begin before `initialize`, with nothing to answer."""
+        super().__init__(*arguments, **options)
+        self.pending = Pending()
+        self._initialized = False
+        self._tasks: dict[Identity, asyncio.Task[object]] = {}
 
-    def handle_message(self, message: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-        """Handle a message if its form and its time are right, else answer it with the error that LSP names."""
-        wrong = _wrong_form(message) or self._wrong_time(message)
-        if wrong is not None:
-            identity = message.get("id") if isinstance(message, dict) else None
-            if not isinstance(message, dict) or {"id", "method"} <= message.keys():
-                self._respond_error(identity if _is_identity(identity) else None, *wrong)
-            log.info("A message was refused: %s", wrong[1])
+    # ---- the way in --------------------------------------------------------------------------------------------
+
+    def take_body(self, body: bytes) -> None:
+        """Take the body of a message."""
+        try:
+            message = decode(body)
+        except (ValueError, RecursionError):
+            log.warning("A message that is not JSON was refused.")
+            self.refuse(None, types.ErrorCodes.ParseError, "The message is not valid JSON.")
+        else:
+            self.take(message)
+
+    def take(self, message: object) -> None:
+        """Handle a decoded message."""
+        if not isinstance(message, dict):
+            self._refuse_form(None, "A message is a JSON object.")
             return
-        structured = self._structured(message)
-        if structured is not None:
-            super().handle_message(structured)
+        request = "id" in message and "method" in message
+        identity: Any = message.get("id")
+        if "id" in message and not is_identity(identity):
+            if request:
+                self._refuse_form(None, "An id is a string or a whole number.")
+            return
+        if request:
+            self.pending.arrived(identity)
+        if message.get("jsonrpc") != "2.0":
+            if request:
+                self._refuse_form(identity, 'A message has "jsonrpc": "2.0".')
+        elif "method" in message:
+            self._call(message, identity)
+        elif "id" in message:
+            self._take_answer(message)
 
-    def _wrong_time(self, message: dict[str, Any]) -> tuple[int, str] | None:
-        method = message.get("method")
-        if method is None or method == types.EXIT:
+    def _refuse_form(self, identity: Identity | None, sentence: str) -> None:
+        log.info("A message was refused: %s", sentence)
+        self.refuse(identity, types.ErrorCodes.InvalidRequest, sentence)
+
+    def _wrong_time(self, method: object) -> tuple[int, str] | None:
+        if method == types.EXIT:
             return None
-        if self._workspace is None:
+        if not self._initialized:
             early = (types.ErrorCodes.ServerNotInitialized, "The first request is initialize.")
             return None if method == types.INITIALIZE else early
         if self._shutdown:
@@ -68,143 +109,175 @@ class Protocol(LanguageServerProtocol):
             return types.ErrorCodes.InvalidRequest, "The server is initialized already."
         return None
 
-    def _structured(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - any LSP message
-        """Return the message that `data` is; None where it is none, which is answered here if an answer is owed."""
-        method = data.get("method")
-        kind = self.get_message_type(method) if isinstance(method, str) else None
-        if method == types.INITIALIZE:
-            self.inline_declared = declares_inline_completion(data.get("params"))
-        try:
-            if kind is None:
-                return super().structure_message(data)
-            # pygls would log the whole message, with the user's text in it, before raising its own error.
-            structured = self._converter.structure(data, kind)
-        except Exception as error:  # noqa: BLE001 - answered and logged
-            if "method" in data and "id" in data:
-                self._respond_error(data["id"], types.ErrorCodes.InvalidParams, _what_is_wrong(str(method), error))
-            log.warning("A malformed message was ignored: %s", _what_is_wrong(str(method), error))
-            return None
-        if "id" in data and not hasattr(structured, "id") and method != types.EXIT:
-            self._respond_error(data["id"], types.ErrorCodes.InvalidRequest, f"{method} is a notification: without id.")
-            return None
-        return structured
-
-    def _send_handler_result(self, future: Any, *, msg_id: str | int) -> None:  # noqa: ANN401 - pygls' own type
-        """Answer a request with its handler's result, or with a sentence on why there is none."""
-        self._request_futures.pop(msg_id, None)
-        if future.cancelled():
-            self._respond_error(msg_id, types.LSPErrorCodes.RequestCancelled, "The request was cancelled.")
+    def _call(self, message: Message, identity: Identity | None) -> None:
+        """Run the handler of a request, or of a notification (without identity)."""
+        method = message["method"]
+        wrong = self._wrong_time(method)
+        if wrong is not None:
+            log.info("A message was refused: %s", wrong[1])
+            if identity is not None:
+                self.refuse(identity, *wrong)
             return
-        error = future.exception()
+        handler = self._server.handlers.get(method) if isinstance(method, str) else None
+        if handler is None:
+            self._unknown(method, identity)
+            return
+        kind = types.METHOD_TO_TYPES[method][0]
+        if "id" in fields_dict(kind) and identity is None:
+            log.warning("%s without an id was ignored: it is a request.", method)
+        elif "id" not in fields_dict(kind) and identity is not None and method != types.EXIT:
+            self.refuse(identity, types.ErrorCodes.InvalidRequest, f"{method} is a notification: without id.")
+        else:
+            self._structure_and_run(handler, kind, message, identity)
+
+    def _structure_and_run(self, handler: Handler, kind: type, message: Message, identity: Identity | None) -> None:
+        method = message["method"]
+        if method == types.INITIALIZE:
+            self.inline_declared = declares_inline_completion(message.get("params"))
+        if method in _WITHOUT_PARAMS:
+            message = {name: value for name, value in message.items() if name != "params"}
+        try:
+            params: Any = self._converter.structure(message, kind).params
+        except Exception as error:  # noqa: BLE001 - answered and logged
+            what = what_is_wrong(method, error)
+            log.warning("A malformed message was ignored: %s", what)
+            if identity is not None:
+                self.refuse(identity, types.ErrorCodes.InvalidParams, what)
+            else:
+                self._server.app.missed(method, message.get("params"))
+        else:
+            self._run(handler, params, identity)
+
+    def _unknown(self, method: object, identity: Identity | None) -> None:
+        shown = f"{method:.100}" if isinstance(method, str) else type(method).__name__
+        if identity is not None:
+            self.refuse(identity, types.ErrorCodes.MethodNotFound, f"There is no method {shown}.")
+        elif not shown.startswith("$/"):  # LSP: those may be ignored
+            log.info("A notification was ignored: there is no method %s.", shown)
+
+    def _run(self, handler: Handler, params: Any, identity: Identity | None) -> None:  # noqa: ANN401 - each has its own
+        try:
+            outcome = handler.begin(self._server.app, params)
+        except Exception as error:  # noqa: BLE001 - answered or logged
+            self._failed(identity, error)
+            return
+        if not asyncio.iscoroutine(outcome):
+            self._answer(identity, outcome)
+            return
+        task: asyncio.Task[object] = asyncio.ensure_future(outcome)
+        if identity is not None:
+            self._tasks[identity] = task
+        task.add_done_callback(partial(self._ended, identity))
+
+    def _ended(self, identity: Identity | None, task: asyncio.Task[object]) -> None:
+        if identity is not None and self._tasks.get(identity) is task:
+            del self._tasks[identity]
+        if task.cancelled():
+            if identity is not None:
+                self.refuse(identity, types.LSPErrorCodes.RequestCancelled, "The request was cancelled.")
+        elif (error := task.exception()) is not None:
+            self._failed(identity, error)
+        else:
+            self._answer(identity, task.result())
+
+    def cancel(self, identity: Identity) -> None:
+        """Cancel a request that is being handled; its response says so. Any other id is none of ours."""
+        task = self._tasks.get(identity)
+        if task is not None:
+            task.cancel()
+
+    def _take_answer(self, message: Message) -> None:
+        """Take the client's answer to a request of ours."""
+        future = self._request_futures.pop(message["id"], None)
+        kind = self._result_types.pop(message["id"], None)
+        if future is None or future.done():
+            log.info("An answer was ignored: nothing was asked under its id, or nobody waits any more.")
+            return
+        error = message.get("error")
         if error is None:
-            self._send_response(msg_id, result=future.result())
+            try:
+                future.set_result(self._converter.structure(message, kind).result if kind else message.get("result"))
+            except Exception as problem:  # noqa: BLE001 - told to whoever asked
+                future.set_exception(ValueError(what_is_wrong("the answer", problem)))
+        else:
+            code = error.get("code") if isinstance(error, dict) else None
+            text = f"{error.get('message')!s:.200}" if isinstance(error, dict) else "no reason given"
+            future.set_exception(JsonRpcException(message=text, code=code if isinstance(code, int) else -32603))
+
+    # ---- the way out -------------------------------------------------------------------------------------------
+
+    def _failed(self, identity: Identity | None, error: BaseException) -> None:
+        if identity is None:
+            log.error("A notification could not be handled.", exc_info=error)
         elif isinstance(error, Superseded):
-            self._send_response(msg_id, result=None)
-        elif isinstance(error, JsonRpcException):
-            self._respond_error(msg_id, error.code, error.message)
+            self._answer(identity, None)
         elif isinstance(error, ConfigError):
-            self._respond_error(msg_id, types.ErrorCodes.InvalidParams, str(error))
+            self.refuse(identity, types.ErrorCodes.InvalidParams, str(error))
         elif isinstance(error, StarcoderError):
-            self._respond_error(msg_id, types.LSPErrorCodes.RequestFailed, str(error))
+            self.refuse(identity, types.LSPErrorCodes.RequestFailed, str(error))
         else:
             log.error("A request failed.", exc_info=error)
             message = f"Internal error ({type(error).__name__}); the server's log has the details."
-            self._respond_error(msg_id, types.ErrorCodes.InternalError, message)
+            self.refuse(identity, types.ErrorCodes.InternalError, message)
 
-    def _check_handler_result(self, future: Any) -> None:  # noqa: ANN401 - pygls' own type
-        """Log what went wrong with a notification; nobody waits for it."""
-        error = None if future.cancelled() else future.exception()
-        if error is not None:
-            log.error("A notification could not be handled.", exc_info=error)
+    def _answer(self, identity: Identity | None, result: object) -> None:
+        if identity is not None:
+            self._send_data({"jsonrpc": self.VERSION, "id": identity, "result": self._converter.unstructure(result)})
 
-    def _respond_error(self, identity: str | int | None, code: int, message: str) -> None:
-        self._request_futures.pop(identity, None)  # type: ignore[arg-type]  # null answers what has no id
-        self._result_types.pop(identity, None)  # type: ignore[arg-type]
-        # As a plain object: the converter would leave out an id that is null.
+    def refuse(self, identity: Identity | None, code: int, message: str) -> None:
+        """Answer with an error; null is the id of what has none (JSON-RPC 2.0, section 5)."""
         self._send_data({"jsonrpc": self.VERSION, "id": identity, "error": {"code": int(code), "message": message}})
 
-    def answer_unreadable(self) -> None:
-        """Answer a message that is not JSON (JSON-RPC 2.0, section 5: id null)."""
-        self._respond_error(None, types.ErrorCodes.ParseError, "The message is not valid JSON.")
+    def _send_data(self, data: Any) -> None:  # noqa: ANN401 - responses are dictionaries, the rest is pygls' own
+        """Send a message; a response only if it is owed. A client that does not listen any more ends the server."""
+        body = json.dumps(data, default=self._serialize_message)  # ASCII
+        if isinstance(data, dict) and data["id"] is not None and not self.pending.settle(data["id"]):
+            log.error("A second response to one request was held back.")
+            return
+        log.debug("Sent: %s", body)
+        header = f"Content-Length: {len(body)}\r\n\r\n" if self._include_headers else ""
+        try:
+            self.writer.write((header + body).encode())  # type: ignore[union-attr]  # set by whoever runs the server
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            self._server.client_gone(error)
 
-    # The session keeps the documents: pygls' own copies would only cost time.
+    def shut_down(self) -> None:
+        """Take no more requests, and end those that are being handled: each still gets its response."""
+        self._shutdown = True
+        for task in self._tasks.values():
+            task.cancel()
 
-    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
-    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
-        """Pass a notification on."""
-        self._pass(types.TEXT_DOCUMENT_DID_OPEN, params)
+    def answer_what_is_left(self) -> None:
+        """Answer every request that was not answered yet: nobody will do it later."""
+        for identity in self.pending.owed():
+            self.refuse(identity, types.LSPErrorCodes.RequestCancelled, "The server ends.")
 
-    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
-        """Pass a notification on."""
-        self._pass(types.TEXT_DOCUMENT_DID_CHANGE, params)
+    def initialized_with(self, capabilities: types.ClientCapabilities) -> None:
+        """Take requests: the client said hello, with these capabilities."""
+        self.client_capabilities = capabilities
+        self._initialized = True
 
-    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
-    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
-        """Pass a notification on."""
-        self._pass(types.TEXT_DOCUMENT_DID_CLOSE, params)
-
-    def _pass(self, method: str, params: object) -> None:
-        handler: Callable[[object], None] | None = self.fm.features.get(method)
-        if handler is not None:
-            handler(params)
-
-    @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
-    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:  # noqa: ANN401 - any result
-        """Run a command; its arguments are its own business (pygls would guess their types from its signature)."""
-        handler: Callable[..., object] | None = self.fm.commands.get(params.command)
-        if handler is None:
-            raise ConfigError(f"There is no command {params.command!r}; docs/protocol.md lists them.")
-        return handler(*(params.arguments or ()))
-
-    @lsp_method(types.EXIT)
-    def lsp_exit(self, *_arguments: object) -> Generator[Any, Any, None]:
-        """End the process: status 0 after a shutdown request, else 1."""
-        self._server.end(0 if self._shutdown else 1)
-        yield from ()
+    @property
+    def was_shut_down(self) -> bool:
+        """Whether the client asked for the end."""
+        return self._shutdown
 
 
 class StarcoderServer(LanguageServer):
-    """The pygls server, with its reporting and its end changed."""
+    """The pygls server: what the handlers use to speak to the client. `app` and `handlers` are set by the App."""
 
     protocol: Protocol
+    app: App
+    handlers: Mapping[str, Handler]
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
-        """Make a server whose `end` is set by whoever runs it."""
-        super().__init__(*arguments, **options)
-        self.end: Callable[[int], None] = lambda _status: None
+    def end(self, status: int) -> None:
+        """End the process; whoever runs the server replaces this."""
+
+    def client_gone(self, reason: Exception | None = None) -> None:
+        """Nobody listens any more."""
+        log.info("The client has gone%s.", f" ({type(reason).__name__})" if reason else "")
+        self.end(1)
 
     def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ANN401, ARG002 - pygls' own type
-        """Log; answer where an answer is owed; pop nothing up. What the client did wrong needs no traceback."""
-        if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
-            log.warning("A message that is not JSON was refused.")
-            self.protocol.answer_unreadable()
-        elif isinstance(error, JsonRpcMethodNotFound):
-            log.info("A request was refused: %s", error.message)
-        else:
-            log.error("A message could not be handled: %s", type(error).__name__, exc_info=error)
-
-
-def _is_identity(value: object) -> bool:
-    return isinstance(value, (str, int)) and not isinstance(value, bool)
-
-
-def _wrong_form(message: object) -> tuple[int, str] | None:
-    """Return the error for what is no JSON-RPC 2.0 message."""
-    if not isinstance(message, dict):
-        return types.ErrorCodes.InvalidRequest, "A message is a JSON object."
-    if message.get("jsonrpc") != "2.0":
-        return types.ErrorCodes.InvalidRequest, 'A message has "jsonrpc": "2.0".'
-    if "id" in message and not _is_identity(message["id"]):
-        return types.ErrorCodes.InvalidRequest, "An id is a string or a whole number."
-    return None
-
-
-def _what_is_wrong(method: str, error: Exception) -> str:
-    """Say which parameters are wrong, without the values: they may hold the user's text."""
-    if isinstance(error, ClassValidationError):
-        from cattrs import transform_error  # noqa: PLC0415 - only for a mistake
-
-        paths = transform_error(error, format_exception=lambda one, _type: type(one).__name__)
-        return f"{method}: " + "; ".join(path.replace("@ $", "at params") for path in paths)[:300]
-    return f"{method}: {type(error).__name__}"
+        """Log, and pop nothing up."""
+        log.error("A message could not be sent: %s", type(error).__name__, exc_info=error)

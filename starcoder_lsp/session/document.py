@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
 from starcoder_lsp.completion.cache import SuggestionCache
+from starcoder_lsp.completion.context import Neighbours
 from starcoder_lsp.completion.cursor import normalised
 from starcoder_lsp.completion.prompt import Place
 from starcoder_lsp.completion.rhythm import Rhythm
+from starcoder_lsp.repository.hiding import Hider
+from starcoder_lsp.repository.secret_files import why_secret
+from starcoder_lsp.session.turn import Turn
 
 if TYPE_CHECKING:
-    from starcoder_lsp.completion.cache import Made
+    import asyncio
+    from pathlib import Path
+
+    from starcoder_lsp.completer import Answer
     from starcoder_lsp.documents import Snapshot
-    from starcoder_lsp.engine.worker import Job
-    from starcoder_lsp.suggest import Runtime
+    from starcoder_lsp.session.choices import Chosen
+    from starcoder_lsp.session.making import Making
 
 
 @frozen
@@ -41,35 +47,8 @@ class Offer:
     start: int
     end: int
     model: str
-
-
-@define(eq=False)
-class Making:
-    """A suggestion being made: for which place, by which job, and what is there so far."""
-
-    identity: str
-    place: Place
-    conditions: object
-    job: Job[Runtime] | None = None
-    """None only between making this and submitting its job."""
-    piece: asyncio.Event = field(factory=asyncio.Event)
-    """Set when there is a piece more, and when the job has ended."""
-    ended: asyncio.Event = field(factory=asyncio.Event)
-    """Set when the job has ended and its result was taken."""
-    so_far: Made | None = None
-    """The newest piece."""
-    shown: str = ""
-    """What was answered early, if anything was."""
-    error: BaseException | None = None
-    """Why there is no result."""
-
-    def serves(self, place: Place, conditions: object) -> bool:
-        """Whether a request for `place` may share it: it is for this place, or was typed through up to there so far."""
-        if self.conditions != conditions:
-            return False
-        if self.place == place:
-            return True
-        return self.so_far is not None and self.so_far.rest(place.text, place.offset) is not None
+    others: tuple[Offer, ...] = ()
+    """What may be shown instead, each with an `id` of its own."""
 
 
 @define(eq=False)
@@ -79,19 +58,51 @@ class Document:
     snapshot: Snapshot
     path: str
     """Relative to its workspace folder, with slashes."""
+    client: str = ""
+    file: str = ""
+    """Its whole path; empty where it is no file."""
+    real: Path | None = None
+    """The same without symbolic links."""
+    root: Path | None = None
+    """The folder whose files are its neighbours; None where it has none."""
     rhythm: Rhythm = field(factory=Rhythm)
-    cache: SuggestionCache = field(factory=SuggestionCache)
+    memory: SuggestionCache = field(factory=SuggestionCache)
     making: Making | None = None
-    ticket: int = 0
-    """Grows with each request: a request whose ticket is old was superseded."""
+    turn: Turn = field(factory=Turn)
+    """The newest request's."""
+    closed: bool = False
+    neighbours: Neighbours = field(factory=Neighbours)
+    """What other files say to it, as chosen at the last rest."""
+    chosen: Chosen | None = None
+    """The choice that `neighbours` came from."""
+    window: tuple[int, int] | None = None
+    """Which characters stood in the newest prompt, (start, end)."""
+    answer: Answer | None = None
+    """The newest answer."""
+    fills: int = 0
+    """How often its full window was evaluated to the end in the background."""
     cursor: int = -1
     """Where the user probably is, an offset; -1 while unknown."""
     ahead: bool = False
     """A suggestion was accepted: make the next one without being asked."""
+    fill_wanted: float = 0.0
+    """Since when its full window should be filled (the event loop's seconds); 0: it need not be."""
     filling: asyncio.TimerHandle | None = None
     """Waits for a pause, to fill the full window."""
+    hider: Hider = field(factory=Hider)
+    secret: bool = field(init=False)
+    """Whether it is a file that is secret by its name: nothing of it is ever in a prompt."""
     _normal: tuple[Snapshot | None, str] = (None, "")
     """A snapshot, and its text with normalised line ends."""
+
+    def __attrs_post_init__(self) -> None:
+        """Look at the name, once."""
+        self.secret = bool(why_secret(self.file or self.path))
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Names the document among those of all clients: work, anchors and slots are keyed by it."""
+        return (self.client, self.snapshot.uri)
 
     def place(self, offset: int, selected: Selected | None = None) -> Place:
         """Return a place in the text with normalised line ends; behind what is selected, as if it were accepted."""

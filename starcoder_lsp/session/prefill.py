@@ -5,86 +5,104 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
+from starcoder_lsp.completer import Warmed
 from starcoder_lsp.engine.worker import Lane
 from starcoder_lsp.errors import Cancelled, EngineClosed
-from starcoder_lsp.machine import Machine
-from starcoder_lsp.suggest import Warmed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from concurrent.futures import Future
 
-    from starcoder_lsp.config import Switch
+    from starcoder_lsp.completer import Completer
+    from starcoder_lsp.engine.base import CancelToken
     from starcoder_lsp.session.document import Document
     from starcoder_lsp.session.keeper import ModelKeeper
-    from starcoder_lsp.suggest import Ask
+    from starcoder_lsp.session.policy import Policy
 
 _PAUSE_S = 0.35
 """A pause this long after the last key begins to fill the full window."""
+_REST_S = 1.0
+"""One this long, where the full window is evaluated, ends with keeping it on disk."""
+_BUSY_S = 3.0
+"""While other programs take all cores, it waits so long at most: what is read once makes each suggestion better."""
 
 
 class Prefiller:
     """Submits warm and background work for documents. All methods belong to the event loop's thread."""
 
-    def __init__(
-        self,
-        keeper: ModelKeeper,
-        ask: Callable[[Document], Ask | None],
-        failed: Callable[[BaseException], None],
-    ) -> None:
-        """`ask` says what a suggestion at a document's cursor would be asked; None where none is wanted."""
+    def __init__(self, keeper: ModelKeeper, policy: Policy) -> None:
+        """`policy` says what may be evaluated ahead, and for what."""
         self._keeper = keeper
-        self._ask = ask
-        self._failed = failed
-        self._machine = Machine()
+        self._policy = policy
         self._filling: Document | None = None
         self._loop = asyncio.get_running_loop()
 
-    def may(self, choice: Switch) -> bool:
-        """Return whether power and load allow work that nobody waits for yet."""
-        return self._keeper.runtime is not None and (
-            choice == "always" or (choice == "auto" and self._machine.has_room())
-        )
-
     def warm(self, document: Document) -> None:
         """Evaluate what was typed, at once, so that the pause that comes finds it done."""
-        ask = self._ask(document)
+        ask = self._policy.ask_ahead(document)
         if ask is None:
             return
-        job = self._keeper.worker.submit(
-            Lane.WARM, document.snapshot.uri, lambda runtime, cancel: runtime.warm(ask, cancel)
-        )
+        job = self._keeper.worker.submit(Lane.WARM, document.key, lambda completer, cancel: completer.warm(ask, cancel))
         job.future.add_done_callback(lambda done: self._keeper.call(self._warmed, document, done))
 
     def _warmed(self, document: Document, future: Future[object]) -> None:
-        try:
-            warmed = future.result()
-        except (Cancelled, EngineClosed):
-            return
-        except Exception as error:  # noqa: BLE001 - logged with its traceback
-            self._failed(error)
-            return
-        if isinstance(warmed, Warmed) and warmed.needs_fill:
-            self.fill_soon(document)
+        warmed = self._result(document, future)
+        if warmed is not None:
+            (self.fill_soon if warmed.needs_fill else self.keep_soon)(document)
 
     def fill_soon(self, document: Document) -> None:
-        """Fill the full window after a pause; a further keystroke moves the pause."""
+        """Fill the full window after a pause, and keep it; a further keystroke moves the pause."""
+        self._fill_after(document, _PAUSE_S)
+
+    def keep_soon(self, document: Document) -> None:
+        """Keep the full window, which is evaluated, after a longer pause."""
+        if self._policy.settings.cache_disk:
+            self._fill_after(document, _REST_S)
+
+    def _fill_after(self, document: Document, pause: float) -> None:
         self.forget(document)
-        document.filling = self._loop.call_later(_PAUSE_S, self._fill, document)
+        if not document.closed:
+            document.fill_wanted = document.fill_wanted or self._loop.time()
+            document.filling = self._loop.call_later(pause, self._fill, document)
 
     def _fill(self, document: Document) -> None:
         document.filling = None
-        ask = self._ask(document)
+        left = document.fill_wanted + _BUSY_S - self._loop.time()
+        ask = self._policy.ask_ahead(document, busy_too=left <= 0)
+        if ask is None and left > 0:
+            document.filling = self._loop.call_later(left, self._fill, document)
+            return
+        document.fill_wanted = 0.0
         if ask is None:
             return
         self._filling = document
-        job = self._keeper.worker.submit(Lane.BACKGROUND, "fill", lambda runtime, cancel: runtime.fill(ask, cancel))
-        job.future.add_done_callback(lambda done: self._keeper.call(self._filled, done))
+        may_keep = self._policy.may_keep(document)
 
-    def _filled(self, future: Future[object]) -> None:
-        error = future.exception()
-        if error is not None and not isinstance(error, (Cancelled, EngineClosed)):
-            self._failed(error)
+        def fill(completer: Completer, cancel: CancelToken) -> Warmed:
+            return completer.fill(evolve(ask, keep=may_keep()), cancel)
+
+        job = self._keeper.worker.submit(Lane.BACKGROUND, "fill", fill)
+        job.future.add_done_callback(lambda done: self._keeper.call(self._filled, document, done))
+
+    def _filled(self, document: Document, future: Future[object]) -> None:
+        filled = self._result(document, future)
+        if filled is not None and filled.evaluation.completed:
+            document.fills += 1
+            if filled.needs_fill:
+                self.fill_soon(document)
+
+    def _result(self, document: Document, future: Future[object]) -> Warmed | None:
+        try:
+            result = future.result()
+        except (Cancelled, EngineClosed):
+            return None
+        except Exception as error:  # noqa: BLE001 - logged with its traceback
+            self._keeper.failed(error)
+            return None
+        assert isinstance(result, Warmed)  # noqa: S101 - what `warm` and `fill` return
+        document.window = result.window
+        return result
 
     @staticmethod
     def forget(document: Document) -> None:

@@ -1,104 +1,178 @@
 """A session with an editor: documents come in, suggestions go out. One asyncio thread; the engine has its own.
 
 Every call of `suggest` ends exactly once: with an offer, with None (nothing to show), with `Superseded`, or with the
-cancellation of its task, which reaches the engine.
+cancellation of its task, after which what was being made for it is dropped unless somebody asks again at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 import logging
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
-from starcoder_lsp.completion.cache import Hit, Made
-from starcoder_lsp.completion.cursor import Cursor
 from starcoder_lsp.config import Settings
-from starcoder_lsp.documents import Snapshot, changed_until
+from starcoder_lsp.documents import Edit, Snapshot, changed_until
 from starcoder_lsp.engine.worker import Lane
-from starcoder_lsp.errors import Cancelled, EngineClosed, Superseded
-from starcoder_lsp.loading import load
-from starcoder_lsp.session.document import Document, Making, Offer, Selected
-from starcoder_lsp.session.feedback import Feedback
-from starcoder_lsp.session.keeper import ModelKeeper
+from starcoder_lsp.errors import Superseded
+from starcoder_lsp.repository.secrets import prepare
+from starcoder_lsp.session.document import Document, Offer, Selected
+from starcoder_lsp.session.explain import explained
+from starcoder_lsp.session.keeper import Cause, ModelKeeper
+from starcoder_lsp.session.maker import Maker
+from starcoder_lsp.session.making import State
+from starcoder_lsp.session.offers import Offers
+from starcoder_lsp.session.policy import Policy
 from starcoder_lsp.session.prefill import Prefiller
-from starcoder_lsp.session.status import counted_by
-from starcoder_lsp.suggest import Answer, Ask, Partial, Runtime
+from starcoder_lsp.session.status import StatusBoard, counted_by
+from starcoder_lsp.session.surroundings import Surroundings
+from starcoder_lsp.session.turn import Turn
+from starcoder_lsp.usage.watch import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
+    from starcoder_lsp.completer import Completer
+    from starcoder_lsp.completion.cache import Suggestion
+    from starcoder_lsp.completion.context import Neighbours
     from starcoder_lsp.completion.prompt import Place
     from starcoder_lsp.engine.base import CancelToken
+    from starcoder_lsp.repository.service import Repository
+    from starcoder_lsp.session.keeper import Loader
+    from starcoder_lsp.session.making import Making
     from starcoder_lsp.session.status import Listener, Status
+    from starcoder_lsp.usage.life import Part
+    from starcoder_lsp.usage.offering import Sink
 
 log = logging.getLogger(__name__)
 
-_EARLY_MS = 250.0
+_EARLY_S = 0.25
 """A client that can be told of more gets the first piece this long after its request."""
-_LATE_MS = 1_500.0
-"""Others wait this long for the whole."""
+LATE_S = 1.5
+"""Others wait this long for the whole; a completion list waits no longer for anything."""
 _TYPICAL_TOKENS = 12
+_FIRST_TOKENS = 3
+"""Of those, until the first piece: the prompt's end is evaluated once more, and the next word must begin."""
+
+
+def _load(settings: Settings, report: Callable[[str, int | None], None], cancel: CancelToken) -> Completer:
+    # numpy and gguf are imported on the worker's thread: `initialize` is answered meanwhile
+    from starcoder_lsp.chaining import load_completer  # noqa: PLC0415
+
+    return load_completer(settings, report, cancel)
 
 
 class Session:
-    """See the module. `load_runtime` and `clock` (seconds) are parameters for the sake of tests and benchmarks."""
+    """See the module. `load_completer` and `clock` (seconds) are parameters for the sake of tests and benchmarks."""
 
     def __init__(
         self,
         listener: Listener,
         *,
         settings: Settings | None = None,
-        load_runtime: Callable[[Settings, Callable[[str, int | None], None]], Runtime] = load,
+        load_completer: Loader | None = None,
         clock: Callable[[], float] = time.monotonic,
+        client: str = "",
+        counts: Sink | None = None,
+        make_repository: Callable[..., Repository] | None = None,
     ) -> None:
-        """Start without a model; `start` loads it. Must be made on the thread of a running event loop."""
-        self.settings = settings or Settings()
+        """Start without a model; `start` loads it. Must be made on the thread of a running event loop.
+
+        `client` tells the documents of this session from those of others that share an engine. `counts` is told what
+        became of suggestions.
+        """
         self._listener = listener
         self._clock = clock
-        self._keeper = ModelKeeper(listener, load_runtime, clock, self._model_loaded)
-        self._prefiller = Prefiller(self._keeper, self._ask_ahead, self._failed)
+        self._client = client
+        self._board = StatusBoard(listener)
+        self._keeper = ModelKeeper(self._board, load_completer or _load, clock, self._model_loaded)
+        self._policy = Policy(settings or Settings(), self._keeper)
+        self._maker = Maker(self._keeper, self._policy, self._finished, self._refresh)
+        self._prefiller = Prefiller(self._keeper, self._policy)
+        self._surroundings = Surroundings(
+            self.settings,
+            self._keeper,
+            self._policy,
+            chosen=self._chosen,
+            scanned=self._board.scanned,
+            make_repository=make_repository,
+        )
         self._documents: dict[str, Document] = {}
-        self._ids = itertools.count(1)
-        self._feedback = Feedback()
-        self._paused_uris: set[str] = set()
-        self._closed = False
+        self._in_use: Document | None = None
+        self._usage = Usage(counts, self._text, asyncio.get_running_loop().call_later)
+        self._usage.enable(on=self.settings.usage_enabled)
+        self._offers = Offers(self._board, self._usage)
         self._requests = 0
         self._from_memory = 0
 
     # ---- model -------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Load the model that the settings name, in the background; called again, load it anew."""
-        self._keeper.load(self.settings)
+    @property
+    def settings(self) -> Settings:
+        """What the session works by; `configure` changes it."""
+        return self._policy.settings
+
+    def start(self, settings: Settings | None = None) -> None:
+        """Load the model that the settings name, in the background.
+
+        Where another was chosen before `settings` were known, that stays, and is not loaded twice.
+        """
+        if settings is not None:
+            self._usage.enable(on=settings.usage_enabled)
+            chosen = self._keeper.loads > 0
+            self._policy.settings = settings.with_engine_part(self.settings) if chosen else settings
+            self._surroundings.configure(self.settings)
+            if chosen:
+                return
+        asyncio.get_running_loop().run_in_executor(None, prepare)
+        self._keeper.load(self.settings, Cause.START)
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings; the model is loaded again where they ask for another, or where there is none."""
+        other = settings.engine_part() != self.settings.engine_part()
+        self._policy.settings = settings
+        self._usage.enable(on=settings.usage_enabled)
+        self._surroundings.configure(settings)
+        if other or self.status.state == "error":
+            self._keeper.load(settings, Cause.CHOSEN)
+        else:
+            self._board.corrected()
+
+    def fetching(self, end: Callable[[], object]) -> None:
+        """Hear that a model is fetched, which will be chosen then: `end` is called once another is."""
+        self._keeper.fetching(end)
+
+    async def outcome(self) -> str | None:
+        """Wait for the end of the newest load; return why it is not the model that was asked for, None where it is."""
+        return await self._keeper.outcome()
+
+    def go_back(self) -> None:
+        """End a load that goes on, for the model that was there before."""
+        self._keeper.go_back()
 
     def _model_loaded(self, loaded: Settings) -> None:
         # Where the model asked for could not be loaded, it can be asked for again: the settings say what is there.
-        self.settings = self.settings.with_engine_part(loaded)
+        self._policy.settings = self.settings.with_engine_part(loaded)
         for document in self._documents.values():
-            document.cache.clear()
-            self._prefiller.warm(document)
-
-    def configure(self, settings: Settings) -> None:
-        """Take new settings; the model is loaded again only where they ask for another."""
-        reload = settings.engine_part() != self.settings.engine_part()
-        self.settings = settings
-        if reload:
-            self.start()
+            document.memory.clear()
+        if self._in_use is not None:
+            self._prefiller.warm(self._in_use)
+        self._surroundings.loaded()
 
     # ---- documents ---------------------------------------------------------------------------------------------
 
-    def open(self, snapshot: Snapshot, path: str) -> None:
-        """Take a document that the editor opened."""
+    def open(self, snapshot: Snapshot, path: str, file: str = "") -> None:
+        """Take a document that the editor opened. `file`: its whole path, where it is a file."""
         self.close_document(snapshot.uri)  # where a client opens twice, the newer text counts
-        self._documents[snapshot.uri] = Document(snapshot, path)
+        document = self._documents[snapshot.uri] = Document(snapshot, path, self._client, file)
+        self._surroundings.opened(document)
 
-    def change(self, uri: str, version: int, text: str) -> None:
-        """Take a new text of an open document, and begin to evaluate what the next suggestion will need."""
+    def change(self, uri: str, version: int, text: str, edits: Sequence[Edit] | None = None) -> None:
+        """Take a new text of an open document, and begin to evaluate what the next suggestion will need.
+
+        `edits`: what changed, in order, where that is known: each is about the text that the one before it left.
+        """
         document = self._documents.get(uri)
         if document is None:
             log.warning("A change of %s, which is not open, was ignored.", uri)
@@ -107,330 +181,286 @@ class Session:
         document.snapshot = Snapshot.of(uri, version, old.language, text)
         document.rhythm.key(self._clock() * 1e3)
         until = changed_until(old.text, text, document.cursor)
+        self._usage.changed(uri, old.text, text, [Edit(0, len(old.text), text)] if edits is None else edits, until)
         if until < 0:
             return
         document.cursor = until
-        self._drop_if_outdated(document)
+        self._in_use = document
+        self._maker.drop_unless_it_serves(document, document.place(until))
         if document.ahead:
             document.ahead = False
-            self._make_ahead(document)
+            self._maker.make_ahead(document)
         elif document.making is None:  # else the user types what is being written: it needs no prefill
             self._prefiller.warm(document)
+        self._surroundings.changed(document)
 
     def close_document(self, uri: str) -> None:
         """Forget a document that the editor closed; its requests are superseded."""
         document = self._documents.pop(uri, None)
         if document is None:
             return
-        document.ticket += 1
-        self._prefiller.stop(document)
-        self._keeper.worker.cancel_all(uri)
-        self._paused_uris.discard(uri)
-        self._keeper.set_status(paused_uris=tuple(sorted(self._paused_uris)))
-        self._keeper.worker.submit(Lane.WARM, ("close", uri), lambda runtime, _cancel: runtime.forget(uri))
+        if self._in_use is document:
+            self._in_use = None
+        document.turn.end()
+        self._end_work(document)
+        self._usage.closed(uri)
+        document.closed = True
+        self._surroundings.closed(document)
+        self.pause(uri, on=False)
+        key = document.key
+        self._keeper.worker.submit(Lane.WARM, ("close", key), lambda completer, _cancel: completer.forget(key))
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """Return the newest snapshot of an open document."""
         document = self._documents.get(uri)
         return document.snapshot if document else None
 
+    def set_folders(self, folders: Iterable[Path], paths: Callable[[str], str]) -> None:
+        """Read and follow these folders; `paths` says where in them a document (a URI) lies now."""
+        for uri, document in self._documents.items():
+            document.path = paths(uri)
+        self._surroundings.set_folders(folders)
+
+    def files_changed(self, files: Iterable[str]) -> None:
+        """Hear that files (whole paths) were made, changed, saved or deleted."""
+        self._surroundings.files_changed(files)
+
+    def saved(self, uri: str) -> None:
+        """Hear that the editor wrote a document's file."""
+        self._usage.saved(uri)
+        document = self._documents.get(uri)
+        if document is not None and document.file:
+            self._surroundings.saved(document.file)
+
+    def _text(self, uri: str) -> str | None:
+        document = self._documents.get(uri)
+        return document.snapshot.text if document else None
+
+    def context(self, uri: str | None = None) -> dict[str, object]:
+        """Return what other files said to the newest suggestion of a document; without one, of that in use."""
+        document = self._in_use if uri is None else self._documents.get(uri)
+        return explained(document, self._surroundings.repository, self._surroundings.scan_ms)
+
+    def _chosen(self, document: Document, neighbours: Neighbours) -> None:
+        if neighbours.key != document.neighbours.key:
+            document.neighbours = neighbours
+            self._prefiller.fill_soon(document)
+
+    def _end_work(self, document: Document) -> None:
+        self._maker.drop(document)
+        self._prefiller.stop(document)
+        self._keeper.worker.cancel_all(document.key)
+
     # ---- suggestions -------------------------------------------------------------------------------------------
 
     async def suggest(
-        self, uri: str, offset: int, *, manual: bool = False, selected: Selected | None = None
+        self,
+        uri: str,
+        offset: int,
+        *,
+        manual: bool = False,
+        selected: Selected | None = None,
+        patience: float | None = None,
     ) -> Offer | None:
         """Return a suggestion at an offset of an open document's newest text; None where there is none to show.
 
-        With `selected`, it continues what a completion list has selected there, and begins with it.
+        With `selected`, it continues what a completion list has selected there, and begins with it. With `patience`
+        (seconds), what is not there then is answered with None, and goes on being made.
 
         Raises:
             Superseded: a newer request of the document took its place, or the document was closed.
         """
         arrived = self._clock()
         document = self._documents.get(uri)
-        if document is None or not self._wanted(document, manual=manual):
+        if document is None:
+            return None
+        if not self._policy.wants(document, manual=manual):
+            self._board.showed_nothing("off")
             return None
         self._requests += 1
-        document.ticket += 1
-        ticket = document.ticket
+        document.turn.end()
+        turn = document.turn = Turn()
         snapshot, place = document.snapshot, document.place(offset, selected)
-        here = selected or Selected(offset, offset, "")
-        document.cursor = offset
-        conditions = self._conditions()
-        hit = document.cache.find(conditions, place.text, place.offset, doubtful=manual)
-        if hit is not None:
-            self._from_memory += 1
-            return self._offer(document, snapshot, here, hit)
-        if document.making is not None and not document.making.serves(place, conditions):
-            self._drop(document)
-        try:
-            hit = await self._find_out(document, place, ticket, arrived, manual=manual)
-        except asyncio.CancelledError:
-            if document.ticket == ticket:  # a newer request may be waiting for the same work
-                self._drop(document)
-            raise
-        if document.ticket != ticket:
-            raise Superseded("a newer request took its place")
-        if hit is None or not hit.rest:
+        if self._policy.is_secret(document, place):
+            self._board.showed_nothing("secret")
             return None
-        self._keeper.set_status(latency_ms=round((self._clock() - arrived) * 1e3, 1))
-        return self._offer(document, snapshot, here, hit)
+        here = selected or Selected(offset, offset, "")
+        document.cursor, self._in_use = offset, document
+        self._surroundings.used(document)
+        found = self._remembered(document, place, by_hand=manual)
+        if found is not None:
+            self._from_memory += 1
+            return self._offers.give(document, snapshot, place, here, found, None)
+        self._maker.drop_unless_it_serves(document, place)
+        try:
+            found = await self._find_out(document, place, turn, arrived, manual=manual, patience=patience)
+        except asyncio.CancelledError:
+            if not turn.over:  # else a newer request may be waiting for the same work
+                self._maker.release(document)
+            raise
+        if turn.over:
+            raise Superseded("a newer request took its place")
+        latency = round((self._clock() - arrived) * 1e3, 1)
+        return self._offers.give(document, snapshot, place, here, found, latency)
 
-    def _wanted(self, document: Document, *, manual: bool) -> bool:
-        if self._closed or self._keeper.paused or document.snapshot.uri in self._paused_uris:
-            return False
-        return self._keeper.status.state != "error" and (manual or self.settings.allows(document.snapshot.language))
-
-    def _conditions(self) -> object:
-        settings = self.settings
-        chosen = (settings.layout, settings.multiline, settings.max_tokens, settings.min_confidence)
-        return (self._keeper.loads, *chosen)
+    def _remembered(self, document: Document, place: Place, *, by_hand: bool) -> tuple[Suggestion, str] | None:
+        return document.memory.find(
+            self._policy.conditions(),
+            place.text,
+            place.offset,
+            by_hand=by_hand,
+            outdated=lambda made: self._policy.outdated(document, made),
+        )
 
     async def _find_out(
-        self, document: Document, place: Place, ticket: int, arrived: float, *, manual: bool
-    ) -> Hit | None:
-        """Wait for a pause of the user's, then make a suggestion, or join what is being made for this place."""
+        self, document: Document, place: Place, turn: Turn, arrived: float, *, manual: bool, patience: float | None
+    ) -> tuple[Suggestion, str] | None:
+        """Wait for a pause of the user's, then have a suggestion made, or join what is being made for this place."""
         if not manual:
             text = document.snapshot.text
-            await self._wait(document, ticket)
+            await self._pause(document, turn)
             if document.snapshot.text != text:
                 raise Superseded("the text changed")
-            if not self._wanted(document, manual=False):
+            if not self._policy.wants(document, manual=False):
                 return None
-            hit = document.cache.find(self._conditions(), place.text, place.offset)
-            if hit is not None and hit.made.complete:  # it came to its end during the wait
-                return hit
+            found = self._remembered(document, place, by_hand=False)
+            if found is not None:  # it came to its end during the wait
+                return found
+        end = None if patience is None else arrived + patience
         while True:
-            making = self._join(document, place) or self._make(document, place, Lane.INTERACTIVE)
-            hit = await self._first_answer(document, making, place, arrived, manual=manual)
-            if hit is not None or making.place == place or document.ticket != ticket:
-                return hit
+            making = self._maker.join(document, place, by_hand=manual) or self._maker.make(
+                document, place, Lane.INTERACTIVE, by_hand=manual
+            )
+            making.watchers.add(turn)
+            try:
+                found = await self._first_answer(making, place, turn, arrived, end=end)
+            finally:
+                making.watchers.discard(turn)
+            typed_through = making.state is State.FINISHED and making.place != place
+            if found is not None or turn.over or not typed_through:
+                return found
             # The user typed all that it came to: it is time for a new one.
 
-    def _join(self, document: Document, place: Place) -> Making | None:
-        """Return what is being made for this place, if anything is; from now on a person waits for it."""
-        making = document.making
-        if making is None or making.job is None or not making.serves(place, self._conditions()):
-            return None
-        self._keeper.worker.promote(making.job, Lane.INTERACTIVE)
-        return making
-
-    async def _wait(self, document: Document, ticket: int) -> None:
-        speed = self._keeper.runtime.speed if self._keeper.runtime else None
-        answer_ms = _TYPICAL_TOKENS / speed.decode * 1e3 if speed else self.settings.debounce_min
+    async def _pause(self, document: Document, turn: Turn) -> None:
+        speed = self._keeper.completer.speed if self._keeper.completer else None
+        settings = self.settings
+        answer_ms = _TYPICAL_TOKENS / speed.decode * 1e3 if speed else settings.debounce_min
         wait = document.rhythm.wait_ms(
-            self._clock() * 1e3, answer_ms, least=self.settings.debounce_min, most=self.settings.debounce_max
+            self._clock() * 1e3,
+            answer_ms,
+            least=settings.debounce_min,
+            most=settings.debounce_max,
+            first_ms=answer_ms * _FIRST_TOKENS / _TYPICAL_TOKENS if self._policy.may_work_ahead() else 0.0,
         )
         if wait > 0:
-            await asyncio.sleep(wait / 1e3)
-        if document.ticket != ticket:
+            await turn.wait(wait / 1e3)
+        if turn.over:
             raise Superseded("a newer request took its place")
 
-    def _make(self, document: Document, place: Place, lane: Lane) -> Making:
-        """Begin to make a suggestion; a running one of this document is superseded."""
-        self._drop(document)
-        ask = self._ask(document, place)
-        making = Making(f"m{next(self._ids)}", place, self._conditions())
-
-        def run(runtime: Runtime, cancel: CancelToken) -> Answer:
-            self._keeper.call(self._set_busy)
-            return runtime.suggest(ask, cancel, partial(self._keeper.call, self._progress, document, making))
-
-        document.making = making
-        making.job = self._keeper.worker.submit(lane, document.snapshot.uri, run)
-        making.job.future.add_done_callback(lambda done: self._keeper.call(self._made, document, making, done))
-        return making
-
-    def _drop(self, document: Document) -> None:
-        """Nobody wants what is being made for this document."""
-        making, document.making = document.making, None  # so that no later request joins what is ending
-        if making is not None and making.job is not None:
-            self._keeper.worker.cancel(making.job)
-
-    def _drop_if_outdated(self, document: Document) -> None:
-        """After a change: end what is being made, unless the user types just what it says so far."""
-        making = document.making
-        if making is not None and not making.serves(document.place(document.cursor), making.conditions):
-            self._drop(document)
-
-    def _ask(self, document: Document, place: Place) -> Ask:
-        settings = self.settings
-        cursor = Cursor.at(place.text, place.offset)
-        multiline = cursor.wants_block if settings.multiline == "auto" else settings.multiline == "always"
-        return Ask(
-            document.snapshot.uri,
-            place,
-            cursor,
-            multiline=multiline,
-            max_tokens=settings.max_tokens,
-            layout=settings.layout,
-            progressive=settings.prefill_while_typing != "never",
-        )
-
-    def _progress(self, document: Document, making: Making, piece: Partial) -> None:
-        if document.making is not making or making.ended.is_set():
-            return
-        if piece.mean_logprob < self._threshold():
-            return
-        making.so_far = self._as_made(making, piece.text, piece.mean_logprob, complete=False)
-        document.cache.put(making.so_far)
-        making.piece.set()
-
-    def _made(self, document: Document, making: Making, future: Future[object]) -> None:
-        """Take the end of a making: remember what came of it, and tell the client if it grew after an early answer."""
-        current = document.making is making
-        if current:
-            document.making = None
-        try:
-            self._take(document, making, future, current=current)
-        finally:
-            making.ended.set()
-            making.piece.set()
-            if not self._keeper.worker.wants(Lane.INTERACTIVE) and self._keeper.status.state == "busy":
-                self._keeper.set_status(state=self._keeper.resting)
-
-    def _take(self, document: Document, making: Making, future: Future[object], *, current: bool) -> None:
-        try:
-            answer = future.result()
-        except (Cancelled, EngineClosed) as error:
-            making.error = error
-            document.cache.drop_incomplete()
-        except Exception as error:  # noqa: BLE001 - logged with its traceback; the request gets an empty answer
-            making.error = error
-            document.cache.drop_incomplete()
-            self._failed(error)
-        else:
-            assert isinstance(answer, Answer)  # noqa: S101 - jobs made by _make return answers
-            made = self._as_made(making, answer.text, answer.mean_logprob, complete=True)
-            document.cache.put(made)
-            text = "" if made.doubtful else made.insert
-            if making.shown and text != making.shown and text.startswith(making.shown) and self.settings.refresh:
-                self._listener.refreshed(document.snapshot.uri)
-            if answer.quick and current:
-                self._prefiller.fill_soon(document)
-
     async def _first_answer(
-        self, document: Document, making: Making, place: Place, arrived: float, *, manual: bool
-    ) -> Hit | None:
+        self, making: Making, place: Place, turn: Turn, arrived: float, *, end: float | None
+    ) -> tuple[Suggestion, str] | None:
         """Wait for the whole suggestion, or if that takes too long for a piece of it that goes on behind `place`."""
-        patience = (_EARLY_MS if self.settings.refresh else _LATE_MS) / 1e3 - (self._clock() - arrived)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(making.ended.wait(), max(0.0, patience))
-        find = partial(document.cache.find, making.conditions, place.text, place.offset, doubtful=manual)
-        while not making.ended.is_set() and find() is None:
-            making.piece.clear()
-            await making.piece.wait()
-        if isinstance(making.error, Cancelled):
-            raise Superseded("nobody waits for this any more") from making.error
-        return find() if making.error is None else None
+        early = arrived + (_EARLY_S if self.settings.refresh else LATE_S)
+        while not turn.over:
+            if making.state is State.DROPPED:
+                raise Superseded("nobody waits for this any more")
+            if making.state is State.FAILED:
+                return making.rest(place) if making.shown else None
+            now = self._clock()
+            found = making.rest(place)
+            if making.ended or (found is not None and now >= early):
+                if found is None and making.written is not None and making.place == place:
+                    return making.written, ""
+                return found
+            if end is not None and now >= end:
+                return None
+            times = [at - now for at in (early if now < early else None, end) if at is not None]
+            await turn.wait(min(times) if times else None)
+        raise Superseded("a newer request took its place")
 
-    def _as_made(self, making: Making, text: str, logprob: float, *, complete: bool) -> Made:
-        place = making.place
-        parts = (making.conditions, place.text, place.offset, text)
-        doubtful = logprob < self._threshold()
-        return Made(*parts, complete=complete, logprob=logprob, doubtful=doubtful, identity=making.identity)
+    def _finished(self, document: Document, making: Making, whole: Suggestion) -> None:
+        """Tell a client that can ask again if there is more than it was given; fill the full window, or keep it."""
+        if making.shown and (whole.insert != making.shown or whole.others) and self.settings.refresh:
+            self._listener.refreshed(document.snapshot.uri)
+        poor = whole.quick or whole.context_key != document.neighbours.key
+        (self._prefiller.fill_soon if poor else self._prefiller.keep_soon)(document)
 
-    def _threshold(self) -> float:
-        if self.settings.min_confidence is not None:
-            return self.settings.min_confidence
-        return self._keeper.runtime.min_confidence if self._keeper.runtime else -100.0
-
-    def _offer(self, document: Document, snapshot: Snapshot, here: Selected, hit: Hit) -> Offer | None:
-        if not hit.rest:
-            return None
-        if document.making is not None and document.making.identity == hit.made.identity:
-            document.making.shown = hit.made.insert
-        identity = f"s{next(self._ids)}"
-        self._feedback.offered(identity, snapshot.uri, hit.made)
-        model = self._keeper.status.model or self.settings.model
-        return Offer(identity, here.text + hit.rest, snapshot, here.start, here.end, model)
-
-    def _ask_ahead(self, document: Document) -> Ask | None:
-        """Return what a suggestion at the user's place would be asked; None where nothing may be done ahead."""
-        if document.cursor < 0 or self._documents.get(document.snapshot.uri) is not document:
-            return None
-        if not self._wanted(document, manual=False) or not self._prefiller.may(self.settings.prefill_while_typing):
-            return None
-        return self._ask(document, document.place(document.cursor))
-
-    def _make_ahead(self, document: Document) -> None:
-        """After an accepted suggestion, make the next one before it is asked for."""
-        if self._ask_ahead(document) is None:
-            return
-        place = document.place(document.cursor)
-        if document.making is None or not document.making.serves(place, self._conditions()):
-            self._make(document, place, Lane.WARM)
+    def _refresh(self, document: Document) -> None:
+        """Tell a client that can ask again that another suggestion is there."""
+        if self.settings.refresh:
+            self._listener.refreshed(document.snapshot.uri)
 
     # ---- what the editor reports ---------------------------------------------------------------------------------
 
     def accepted(self, identity: str) -> None:
         """Hear that a suggestion was accepted whole; its text may already be in the document, or still come."""
-        known = self._feedback.hear("accept", identity)
-        document = self._documents.get(known[0]) if known else None
+        known = self._offers.accepted(identity)
+        document = self._documents.get(known.uri) if known else None
         if document is None or known is None:
             return
-        _uri, made = known
         place = document.place(max(0, document.cursor))
-        if place.text.startswith(made.insert, made.offset) and place.offset >= made.offset + len(made.insert):
-            self._make_ahead(document)
+        if place.text.startswith(known.insert, known.offset) and place.offset >= known.offset + len(known.insert):
+            self._maker.make_ahead(document)
         else:
             document.ahead = True
 
-    def reported(self, event: str, identity: str) -> None:
-        """Hear that a suggestion was shown, partly accepted or rejected."""
-        self._feedback.hear(event, identity)
+    def accepted_part(self, identity: str, length: int, part: Part | None = None) -> None:
+        """Hear that the first `length` UTF-16 code units of a suggestion are accepted. `part`: the newest of them."""
+        self._offers.accepted_part(identity, length, part)
+
+    def shown(self, identity: str) -> None:
+        """Hear that a suggestion is visible."""
+        self._offers.shown(identity)
+
+    def rejected(self, identity: str) -> None:
+        """Hear that the user dismissed a suggestion."""
+        self._offers.rejected(identity)
 
     # ---- pausing, status, end ----------------------------------------------------------------------------------
 
     def pause(self, uri: str | None, *, on: bool) -> None:
-        """Pause (or resume) everywhere, or in one document."""
+        """Pause (or resume) everywhere, or in one open document."""
         if uri is None:
-            self._keeper.paused = on
-        elif on:
-            self._paused_uris.add(uri)
+            self._board.pause(on=on)
+        elif on and uri in self._documents:
+            self._policy.paused_uris.add(uri)
         else:
-            self._paused_uris.discard(uri)
+            self._policy.paused_uris.discard(uri)
+        self._board.paused_in(self._policy.paused_uris)
         if on:
             for one in self._documents.values():
                 if uri is None or uri == one.snapshot.uri:
-                    self._prefiller.stop(one)
-                    self._keeper.worker.cancel_all(one.snapshot.uri)
-        state = self._keeper.status.state
-        if state in ("ready", "paused") or (state == "busy" and self._keeper.paused):
-            state = self._keeper.resting
-        self._keeper.set_status(state=state, paused_uris=tuple(sorted(self._paused_uris)))
+                    self._end_work(one)
 
     @property
     def status(self) -> Status:
         """What the session is doing."""
-        return self._keeper.status
+        return self._board.status
 
     @property
-    def runtime(self) -> Runtime | None:
+    def completer(self) -> Completer | None:
         """The loaded model, for its plain data."""
-        return self._keeper.runtime
+        return self._keeper.completer
 
     def stats(self) -> dict[str, object]:
         """Return the counters of `starcoder.stats` (docs/protocol.md)."""
         return {
-            **counted_by(self._keeper.runtime),
+            **counted_by(self._keeper.completer),
             "idle": self._keeper.worker.idle,
             "requests": self._requests,
             "fromMemory": self._from_memory,
-            "events": dict(self._feedback.counts),
+            "events": dict(self._offers.feedback.counts),
+            "acceptedCharacters": self._offers.feedback.characters,
         }
 
     def close(self) -> None:
         """End all work. Idempotent."""
-        self._closed = True
+        self._policy.closed = True
         for document in self._documents.values():
-            document.ticket += 1
+            document.turn.end()
+            self._maker.drop(document)
             self._prefiller.forget(document)
+        self._usage.close()
+        self._surroundings.close()
         self._keeper.close()
-
-    def _failed(self, error: BaseException) -> None:
-        self._keeper.failed(error, self.settings)
-
-    def _set_busy(self) -> None:
-        if self._keeper.status.state == "ready":
-            self._keeper.set_status(state="busy")

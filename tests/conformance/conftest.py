@@ -1,4 +1,4 @@
-"""Both engines, behind one way to open them."""
+"""All engines, behind one way to open them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pytest
 
 from starcoder_lsp.engine import ctransformers, llama_cpp
 from starcoder_lsp.engine.base import CancelToken
-from starcoder_lsp.engine.ggml_container import is_ggml
-from starcoder_lsp.engine.ggml_header import read_ggml_header
-from starcoder_lsp.engine.gguf import read_header
-from starcoder_lsp.engine.tokenizer import Tokenizer
+from starcoder_lsp.models.read import read_any_header
+from starcoder_lsp.tokens.tokenizer import Tokenizer
 from tests.conformance.models import CONTEXT, RECIPES, write_model
+from tests.support.llama_server import serve_and_connect
+from tests.support.shared_engine import SharedProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from starcoder_lsp.engine.base import Engine
-    from starcoder_lsp.engine.gguf import GGUFHeader
+    from starcoder_lsp.models.gguf import GGUFHeader
 
 _END = frozenset({0})
 _NOT_IN_TEXT = 1
@@ -43,9 +43,21 @@ def _open_ctransformers(header: GGUFHeader, end_ids: frozenset[int], window: int
     return ctransformers.load(header, end_ids=end_ids, context_window=window, threads=1, folder=folder)
 
 
+def _open_llama_server(header: GGUFHeader, end_ids: frozenset[int], window: int, _folder: Path) -> Engine:
+    """Open the same llama.cpp through its own HTTP server."""
+    return serve_and_connect(header, end_ids=end_ids, window=window)
+
+
+def _open_shared(header: GGUFHeader, end_ids: frozenset[int], window: int, folder: Path) -> Engine:
+    """Open the same llama.cpp behind the socket that windows share."""
+    return SharedProcess.over(lambda: _open_llama_cpp(header, end_ids, window, folder)).alone()
+
+
 ENGINES: dict[str, Callable[[GGUFHeader, frozenset[int], int, Path], Engine]] = {
     "llama.cpp": _open_llama_cpp,
     "ctransformers": _open_ctransformers,
+    "llama-server": _open_llama_server,
+    "shared": _open_shared,
 }
 
 
@@ -71,7 +83,7 @@ def model(folder: Path) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def text_ids(model: Callable[[str], Path]) -> list[int]:
     """Ids of a real text, more than a context holds: all ASCII, so that every one of them has a successor."""
-    tokenizer = Tokenizer.from_header(read_header(model("F16")))
+    tokenizer = Tokenizer.from_header(read_any_header(model("F16")))
     text = (
         "def total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n\n\n"
     )
@@ -85,7 +97,7 @@ def opener(folder: Path) -> Iterator[Callable[[str], Opener]]:
 
     def choose(engine: str) -> Opener:
         def open_model(path: Path, *, end_ids: frozenset[int] = _END, window: int = CONTEXT) -> Engine:
-            header = read_ggml_header(path) if is_ggml(path) else read_header(path)
+            header = read_any_header(path)
             opened.append(ENGINES[engine](header, end_ids, window, folder / "repacked"))
             return opened[-1]
 

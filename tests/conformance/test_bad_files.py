@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.engine.repack import repack
 from starcoder_lsp.errors import (
     EngineFailed,
@@ -19,6 +18,7 @@ from starcoder_lsp.errors import (
     ModelTruncated,
     ModelUnsupported,
 )
+from starcoder_lsp.models.gguf import read_header
 from tests.support.generation import generate
 
 if TYPE_CHECKING:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from tests.conformance.conftest import Opener
 
+pytestmark = pytest.mark.slow
+
 
 def test_info_says_what_it_is(open_model: Opener, model: Callable[[str], Path]) -> None:
     info = open_model(model("F16")).info
-    assert info.engine in {"llama.cpp", "ctransformers"}
-    assert (info.architecture, info.context_window, info.slots) == ("starcoder", CONTEXT, 1)
-    assert info.train_context == CONTEXT
+    assert info.engine.split(" at ")[0] in {"llama.cpp", "ctransformers", "llama-server", "llama.cpp, shared"}
+    assert (info.context_window, info.slots) == (CONTEXT, 1)
     assert info.detail
 
 
@@ -120,7 +121,7 @@ def test_cancelling_a_prefill_keeps_what_was_evaluated(
 ) -> None:
     engine, cold = open_model(model("F16")), open_model(model("F16"))
     prompt = text_ids[:400]
-    evaluation = prefill(engine, prompt, CancelAfter(3))
+    evaluation = prefill(engine, prompt, CancelAfter(5))  # four come before the first chunk's, in the shared engine
     held = list(engine.cached(0))
     assert not evaluation.completed
     assert 0 < evaluation.evaluated < 400

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.engine.repack import repack
-from starcoder_lsp.server.client import Session
+from starcoder_lsp.lsp_client import Client
+from starcoder_lsp.models.gguf import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ TEXT = "def total(values):\n    result = 0\n    for value in values:\n        "
 async def suggestion(options: dict[str, Any], cache: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Return the engine's line of the status, and the text that is suggested at the end of a small file."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    session = await Session.start([], {"minConfidence": -100, **options})
+    session = await Client.start([], {"confidence": 0, **options})
     try:
         status = await session.ready()
         session.open(URI, "python", TEXT)

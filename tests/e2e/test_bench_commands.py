@@ -25,7 +25,7 @@ pytestmark = [
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "starcoder_lsp", "bench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_nothing_is_written_after_a_cancel() -> None:
@@ -43,6 +43,16 @@ def test_overhead_measures_every_size() -> None:
     result = asyncio.run(overhead.measure(SHIPPED, [50, 400], keys=5))
     assert list(result["lines"]) == ["50", "400"]
     assert {"decode_change", "change", "request", "end_to_end"} < set(result["lines"]["400"])
+
+
+def test_a_restart_finds_what_was_kept_and_goes_on_as_if_it_had_read_it() -> None:
+    result = json.loads(bench("restart", "--files", "1", "--json").stdout)
+    openings, engine = result["openings"], result["engine"]
+    assert openings["first time"]["evaluated"] > 1_000
+    for name in ("after a restart", "after 1 other files"):
+        assert openings[name]["evaluated"] < 100
+    assert engine["same"] == engine["written"] > 0
+    assert engine["differ"] < 1e-3
 
 
 def test_a_bad_trace_is_a_sentence_and_status_2() -> None:

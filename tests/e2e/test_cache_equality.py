@@ -14,22 +14,22 @@ import pytest
 from starcoder_lsp.bench.keystrokes import default_traces
 from starcoder_lsp.bench.steps import steps_of
 from starcoder_lsp.bench.traces import read_trace
-from starcoder_lsp.completion.cursor import Cursor, normalised
+from starcoder_lsp.completer import Ask
+from starcoder_lsp.completion.cursor import normalised
 from starcoder_lsp.completion.prompt import Place
 from starcoder_lsp.config import Settings
 from starcoder_lsp.engine import llama_cpp
 from starcoder_lsp.engine.base import CancelToken
 from starcoder_lsp.loading import load, read_model
 from starcoder_lsp.models.catalogue import shipped_model
-from starcoder_lsp.suggest import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starcoder_lsp.bench.steps import Step
+    from starcoder_lsp.completer import TokenCompleter
     from starcoder_lsp.engine.base import Token
     from starcoder_lsp.engine.llama_cpp import LlamaCpp
-    from starcoder_lsp.suggest import Runtime
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,14 +44,14 @@ TIE = 0.1
 
 
 @pytest.fixture(scope="module")
-def warm() -> Iterator[Runtime]:
-    runtime = load(Settings())
-    yield runtime
-    runtime.engine.close()
+def warm() -> Iterator[TokenCompleter]:
+    completer = load(Settings())
+    yield completer
+    completer.close()
 
 
 @pytest.fixture(scope="module")
-def cold(warm: Runtime) -> Iterator[LlamaCpp]:
+def cold(warm: TokenCompleter) -> Iterator[LlamaCpp]:
     model = read_model(shipped_model())
     engine = llama_cpp.load(
         model.header, end_ids=model.tokens.stops, context_window=warm.engine.info.context_window, slots=1
@@ -62,8 +62,7 @@ def cold(warm: Runtime) -> Iterator[LlamaCpp]:
 
 def ask_at(step: Step, text: str, offset: int) -> Ask:
     place = Place(normalised(text), len(normalised(text[:offset])), step.path)
-    cursor = Cursor.at(place.text, place.offset)
-    return Ask(step.path, place, cursor, multiline=cursor.wants_block)
+    return Ask(("", step.path), place)
 
 
 def written(engine: Any, ids: list[int], slot: int) -> tuple[list[int], int]:
@@ -99,8 +98,8 @@ def likely(engine: LlamaCpp, ids: list[int]) -> dict[int, float]:
     return found
 
 
-def test_a_warm_cache_writes_what_a_cold_one_writes(warm: Runtime, cold: LlamaCpp) -> None:
-    compared, ties, reused, count = 0, 0, 0, 0
+def test_a_warm_cache_writes_what_a_cold_one_writes(warm: TokenCompleter, cold: LlamaCpp) -> None:
+    compared, ties, asked, reused, count = 0, 0, 0, 0, 0
     for path in default_traces():
         for step in steps_of(read_trace(path)):
             ask = ask_at(step, step.text, step.offset)
@@ -108,12 +107,13 @@ def test_a_warm_cache_writes_what_a_cold_one_writes(warm: Runtime, cold: LlamaCp
             count += 1
             if count % EVERY:
                 continue
-            choice, _quick = warm.plan(ask)
+            choice, _quick = warm.planner.plan(ask)
             ids = list(choice.prompt.ids)
             tokens, evaluated = written(warm.engine, ids, choice.slot)
             forget(cold, ids)
             expected, all_evaluated = written(cold, ids, 0)
             assert all_evaluated == len(ids)
+            asked += len(ids)
             reused += len(ids) - evaluated
             compared += 1
             if tokens != expected:
@@ -128,5 +128,6 @@ def test_a_warm_cache_writes_what_a_cold_one_writes(warm: Runtime, cold: LlamaCp
                 assert ours is not None, f"{path.stem}, step {count}: not even likely"
                 assert best[0] - ours < TIE, f"{path.stem}, step {count}: {best[0] - ours:.3f} nats apart"
     assert compared >= 20
-    assert reused > compared * 500, "the cache was not warm: nothing was tested"
+    # a share: on a slow machine windows are smaller
+    assert reused > 0.9 * asked, f"the cache was not warm: {reused} of {asked} tokens"
     assert ties <= compared // 4

@@ -14,7 +14,7 @@ from tests.support.fakes import PATIENCE
 if TYPE_CHECKING:
     from tests.support.editor import Editor
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 CANCELLED = -32800
 ATTEMPTS = 8

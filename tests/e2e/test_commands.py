@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 from pygls.exceptions import JsonRpcException
 
-from starcoder_lsp.server.commands import COMMANDS
+from starcoder_lsp.server.handlers.commands import COMMANDS
 from tests.support.code import place_of
 from tests.support.editor import Editor, editing
 
@@ -66,6 +67,7 @@ async def test_reports_are_counted(own: Editor, name: str) -> None:
         ("acceptPartial", ("s1",)),
         ("acceptPartial", ("s1", "x")),
         ("acceptPartial", ("s1", -1)),
+        ("acceptPartial", ("s1", math.inf)),
         ("acceptPartial", ("s1", True)),
         ("reject", ({},)),
         ("show", ([],)),
@@ -108,7 +110,8 @@ async def test_pausing_one_document(own: Editor) -> None:
 
 async def test_the_status_is_the_notification_s(own: Editor) -> None:
     status = await own.command("starcoder.status")
-    assert set(status) == {"state", "model", "engine", "message", "progress", "latencyMs", "pausedUris"}
+    fields = {"state", "model", "engine", "message", "progress", "latencyMs", "pausedUris", "shown", "hidden", "reason"}
+    assert set(status) == fields
     assert status["engine"] == "llama.cpp"
 
 

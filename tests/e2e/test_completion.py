@@ -130,3 +130,24 @@ async def test_status_goes_busy_and_comes_back(editor: Editor) -> None:
     assert heard[-1]["latencyMs"] is not None or not heard[-1]["latencyMs"]
     assert {status["state"] for status in heard} <= {"busy", "ready"}
     assert heard[-1]["model"] == "nano"
+
+
+async def test_who_asks_by_hand_gets_several_and_each_is_accepted_by_its_own_id(editor: Editor) -> None:
+    counts = []
+    for marked in PLACES:
+        text, line, column = place_of(marked)
+        uri = editor.open(text)
+        by_itself = await editor.suggestion(uri, line, column)
+        before = await editor.stats()
+        answer = await asyncio.wait_for(await editor.ask(uri, line, column, manual=True), PATIENCE)
+        after = await editor.stats()
+        assert answer is not None
+        texts = [str(item.insert_text) for item in answer.items]
+        assert texts[0] == by_itself
+        assert len(set(texts)) == len(texts) <= 3
+        assert len({str(item.command.arguments) for item in answer.items if item.command}) == len(texts)
+        # they share the prompt: its last token, and the first of each that is tried (two for each that is wanted)
+        assert after["evaluatedTokens"] - before["evaluatedTokens"] <= 1 + 4
+        counts.append(len(texts))
+    assert max(counts) == 3
+    assert sum(counts) > len(PLACES)

@@ -9,10 +9,13 @@ from lsprotocol import types
 
 from tests.support.code import place_of
 from tests.support.editor import INLINE, Editor, editing
+from tests.support.wire import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.support.wire import Message
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -156,3 +159,24 @@ async def test_no_progress_for_a_client_that_did_not_ask_for_it() -> None:
         assert editor.client.progress_reports == {}
         assert editor.states[-1] == "ready"
         assert editor.states[0] == "loading"
+
+
+async def test_a_model_chosen_before_the_configuration_came_stays(
+    tmp_path: Path, random_model: Callable[[str], Path]
+) -> None:
+    """And nothing else is loaded in between."""
+    (tmp_path / "other.gguf").symlink_to(random_model("starcoder2"))
+    asking = {"workspace": {"configuration": True}, "textDocument": {"inlineCompletion": {}}}
+    async with serving(env={"STARCODER_LSP_MODELS": str(tmp_path)}, capabilities=asking) as wire:
+
+        def asked() -> Message | None:
+            return next((one for one in wire.inbox if one.get("method") == "workspace/configuration"), None)
+
+        question: Message = await wire.until(asked, "the question for the configuration")
+        assert await wire.command("starcoder.switchModel", "other") is True
+        wire.send({"jsonrpc": "2.0", "id": question["id"], "result": [{"model": "nano", "maxTokens": 40}]})
+        assert (await wire.state("ready"))["model"] == "other"
+        await wire.stats()
+        states = [(status["state"], status["model"]) for status in wire.heard("starcoder/status")]
+        assert {model for _state, model in states} <= {None, "other"}
+        assert [state for state, _model in states].count("ready") == 1

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 CASES = {
-    "ascii": "def area(r):\n    return ▌\n",
-    "emoji": "def area(r):\n    print('🦀🦀'); return ▌\n",
-    "family": "x = '👩‍👩‍👧‍👦é'; y = ▌\nprint(x)\n",
+    "ascii": "def area(width, height):\n    return ▌\n",
+    "emoji": "def area(r):\n    x = '🦀🦀'; y = ▌\n",
+    "family": "x = '👩‍👩‍👧‍👦é'; print(▌)\n",
     "crlf": "def area(r):\r\n    s = '🦀'; return ▌\r\n\r\nprint(area(1))\r\n",
     "form feed": "a = 1\n\f\ndef area(r):\n    return ▌\n",
-    "separators": "a = '\u2028\u2029\x85\x0b'\nb = '🦀' + ▌\n",
+    "separators": "a = '\u2028\u2029\x85\x0b'\nb = '🦀'; c = ▌\n",
     "last line": "a = '🦀'\nb = ▌",
     "rest": "value = max('🦀', ▌)\nprint(value)\n",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -70,10 +71,26 @@ def test_the_shipped_model_is_measured(tasks: str, layout: str, tmp_path: Path) 
     rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     assert [row["task_id"] for row in rows] == ["copied", "other"]
     assert sum(row["exact"] for row in rows) == result["exact_match"] * 2
-    for row in result["calibration"]:
-        assert 0 < row["shown"] <= 1
-        assert 0 <= row["precision"] <= 1
+    assert 0 <= result["shown"] <= 1
+    assert sum(row["count"] for row in result["reliability"]) == sum(bool(row["whole"]) for row in rows)
+    for row in result["reliability"]:
+        assert row["from"] <= row["mean"] <= row["to"]
+        assert 0 <= row["right"] <= 1
     assert "tasks.jsonl" in done.stderr  # its progress
+
+
+def test_what_is_shown_depends_on_the_knob_and_the_whole_text_does_not(tasks: str) -> None:
+    everything, nothing = (summary(evaluate(tasks, "--json", "--confidence", knob)) for knob in ("0", "1"))
+    assert everything["exact_match"] == nothing["exact_match"]
+    assert everything["right_per_100"] + everything["wrong_per_100"] > 0
+    assert (nothing["shown"], nothing["right_per_100"], nothing["wrong_per_100"]) == (0, 0, 0)
+    assert everything["shown"] > 0
+
+
+def test_a_knob_that_is_none_is_a_sentence(tasks: str) -> None:
+    done = evaluate(tasks, "--confidence", "high")
+    assert done.returncode == 2
+    assert '"careful" or a number from 0 to 1' in done.stderr
 
 
 def test_neighbours_stand_in_the_prompt(tmp_path: Path) -> None:
@@ -101,3 +118,18 @@ def test_a_file_that_is_no_benchmark_is_a_sentence_and_status_2(tmp_path: Path) 
     assert "line 1 is not a task" in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl.gz"
+    broken.write_bytes(gzip.compress(b"{}\n" * 9)[:-12] + b"no checksum.")
+    for path, reason in [
+        (tmp_path / "nothere.jsonl", f"There is no file {tmp_path / 'nothere.jsonl'}."),
+        (tmp_path, f"{tmp_path} cannot be read as JSON lines: Is a directory."),
+        (broken, f"{broken} cannot be read as JSON lines: "),
+    ]:
+        done = evaluate(str(path))
+        assert done.returncode == 2
+        assert reason in done.stderr
+        assert "Errno" not in done.stderr
+        assert "Traceback" not in done.stderr

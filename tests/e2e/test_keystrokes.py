@@ -48,6 +48,7 @@ def test_a_typing_trace_beside_infill() -> None:
     assert ours["after"] >= infill["after"]
 
 
+@pytest.mark.timeout(1200)  # 700 keystrokes on two servers
 def test_mixed_traces_beside_infill() -> None:
     result = replay(9, 10, sides=("ours", "infill"))
     assert result["ratio"]["evaluated_total"] >= 5

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from tests.support.code import long_text, place_of
-from tests.support.wire import Wire, serving
+from tests.support.wire import Wire, frame, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,14 +97,70 @@ async def test_stdin_closing_before_a_word() -> None:
     await wire.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-async def test_sigterm_ends_the_process_in_the_middle_of_the_work() -> None:
-    async with serving() as wire:
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """A child inherits what is ignored, by nohup or by a shell's `&`: here nothing is."""
+    numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def reach(wire: Wire, moment: str) -> None:
+    """Bring the server to a moment of its life."""
+    if moment != "loading":
         await wire.state("ready")
+    if moment == "busy":
         begin_long_work(wire)
         await wire.state("busy")
-        wire.process.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.usefixtures("default_signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("moment", ["loading", "ready", "busy"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+async def test_signals_end_the_process(short_tmp: Path, name: str, moment: str) -> None:
+    async with serving(env={"TMPDIR": str(short_tmp)}) as wire:
+        await reach(wire, moment)
+        wire.process.send_signal(getattr(signal, name))
         assert await wire.wait() == 0
+        assert "Traceback" not in wire.log.decode()
+        if moment != "loading":  # then the folder may be made at any moment
+            assert not private_folders(short_tmp)
+
+
+@pytest.mark.usefixtures("default_signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+async def test_a_hang_up_that_the_user_wants_to_outlive() -> None:
+    """As `nohup` starts it."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    async with serving() as wire:
+        await wire.state("ready")
+        wire.process.send_signal(signal.SIGHUP)
+        assert (await wire.command("starcoder.status"))["state"] == "ready"
+        assert await wire.shut_down() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+@pytest.mark.parametrize("moment", ["loading", "ready", "busy"])
+async def test_a_client_that_closes_stdout_ends_the_process(moment: str) -> None:
+    async with serving() as wire:
+        await reach(wire, moment)
+        transport: Any = wire.process._transport  # type: ignore[attr-defined]
+        transport.get_pipe_transport(1).close()
+        assert await wire.wait() == 1
+        assert "Traceback" not in wire.log.decode()
+
+
+async def test_what_is_in_flight_at_exit_is_answered() -> None:
+    async with serving() as wire:
+        await wire.state("ready")
+        asked = [begin_long_work(wire), *(wire.ask(URI, 0, 0) for _ in range(5))]
+        asked.append(wire.request("shutdown"))
+        wire.notify("exit")
+        assert await wire.wait() == 0
+        assert [len(wire.responses(identity)) for identity in asked] == [1] * 7
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the listener is a Unix socket")
@@ -194,7 +252,19 @@ async def test_stdio_may_be_asked_for(tmp_path: Path) -> None:
         assert await wire.shut_down() == 0
 
 
-async def test_tcp(unused_tcp_port: int) -> None:
+HELLO = frame(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"processId":null,"capabilities":{}}}')
+
+
+async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect as soon as somebody listens."""
+    for _attempt in range(600):
+        with contextlib.suppress(ConnectionRefusedError):
+            return await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.1)
+    pytest.fail("nobody listens")
+
+
+async def test_tcp_serves_one_client_and_nobody_else(unused_tcp_port: int) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "starcoder_lsp", "--tcp", f"127.0.0.1:{unused_tcp_port}", stderr=asyncio.subprocess.PIPE
     )
@@ -202,19 +272,30 @@ async def test_tcp(unused_tcp_port: int) -> None:
     try:
         line = await asyncio.wait_for(process.stderr.readline(), 60)
         assert b"debugging only" in line
-        for _attempt in range(600):
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
-                break
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.1)
-        body = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"processId":null,"capabilities":{}}}'
-        writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        reader, writer = await connect(unused_tcp_port)
+        writer.write(HELLO)
         assert (await asyncio.wait_for(reader.readline(), 60)).startswith(b"Content-Length: ")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         writer.close()
         await writer.wait_closed()
+        assert await asyncio.wait_for(process.wait(), 60) == 1
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-        await process.stderr.read()
+        log = await process.stderr.read()
+    assert b"Traceback" not in log
+
+
+@pytest.mark.parametrize("port", ["taken", "99999"])
+async def test_tcp_at_a_port_that_cannot_be_had_is_a_sentence(port: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = port.replace("taken", str(taken.getsockname()[1]))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "starcoder_lsp", "--tcp", f"127.0.0.1:{port}", stderr=asyncio.subprocess.PIPE
+        )
+        _out, log = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 2
+    assert b"Choose another port" in log
+    assert b"Traceback" not in log

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from pygls.exceptions import JsonRpcException
 
 from tests.support.code import place_of
 from tests.support.editor import editing
@@ -75,4 +78,27 @@ async def test_requests_before_the_model_is_loaded_are_answered() -> None:
             assert answer is not None
             assert len(answer.items) == 1
         assert editor.states[0] == "loading"
+        await editor.state("ready")
+
+
+async def test_a_model_cut_off_while_it_is_loaded_does_not_end_the_server(tmp_path: Path, nano: Path) -> None:
+    path = str(shutil.copy(nano, tmp_path / "m.gguf"))
+    async with editing({"model": path}, failing=True) as editor:
+        await editor.state("ready")
+        os.truncate(path, 100_000)
+        assert not await editor.items(editor.open(TEXT), LINE, COLUMN)
+        assert "cut off" in str((await editor.state("error"))["message"])
+        await editor.command("starcoder.switchModel", "nano")
+        await editor.state("ready")
+        assert await editor.items(editor.open(TEXT), LINE, COLUMN)
+
+
+async def test_a_pipe_is_refused_and_another_model_can_be_chosen(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+    async with editing({"model": str(pipe)}) as editor:
+        assert "not a regular file" in str((await editor.state("error"))["message"])
+        with pytest.raises(JsonRpcException, match="not a regular file"):
+            await editor.command("starcoder.switchModel", str(pipe))
+        await editor.command("starcoder.switchModel", "nano")
         await editor.state("ready")

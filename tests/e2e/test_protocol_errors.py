@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
-from tests.support.wire import Wire, frame, place, serving
+from tests.support.wire import Message, Wire, frame, place, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, PARSE_ERROR = -32600, -32601, -32602, -32700
 NOT_INITIALIZED, REQUEST_FAILED = -32002, -32803
@@ -222,7 +223,119 @@ async def test_a_message_in_pieces(wire: Wire) -> None:
 
 @pytest.mark.parametrize("length", [b"many", b"-5", b"1.5", b"0", b"\xff", b""])
 async def test_a_length_that_is_none(wire: Wire, length: bytes) -> None:
+    seen = len(wire.inbox)
     wire.send_bytes(b"Content-Length: " + length + b"\r\n\r\n")
+    assert await null_error(wire, seen) == PARSE_ERROR
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"content-length: %d\r\n\r\n",
+        b"Content-Length:%d\r\n\r\n",
+        b"Content-Length: %d \r\n\r\n",
+        b"Content-Length: %d\n\n",
+        b"content-type: application/vscode-jsonrpc\nCONTENT-LENGTH:\t%d\t\n\n",
+    ],
+    ids=["lower", "no-blank", "trailing", "lf", "all"],
+)
+async def test_headers_as_http_has_them(wire: Wire, header: bytes) -> None:
+    body = STATS.replace(b"first", b"header %d" % len(wire.inbox))
+    wire.send_bytes(header % len(body) + body)
+    assert "result" in await wire.response(json.loads(body)["id"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"Content-Length: 1000000000000\r\n\r\n", "1000000000000 bytes"),
+        (b"Content-Length: 10000000000000000000\r\n\r\n", "10000000000000000000 bytes"),
+        (b"Content-Length: " + b"7" * 5000 + b"\r\n\r\n", "5,000 digits"),
+        (b"Content-Length: x\r\n\r\n" + STATS + frame(STATS), "a header was expected"),
+    ],
+    ids=["12", "19", "5000", "body"],
+)
+async def test_a_stream_in_which_no_message_can_be_found_ends_with_a_sentence(sent: bytes, said: str) -> None:
+    """Going on would be deafness: the editor starts it again."""
+    async with serving() as own:
+        await own.state("ready")
+        own.send_bytes(sent)
+        assert await own.wait() == 1
+        [error] = [message["error"] for message in own.inbox if message.get("id", 0) is None][-1:]
+        assert error["code"] == PARSE_ERROR
+        assert said in error["message"]
+        log = own.log.decode()
+        assert said in log
+        assert "Traceback" not in log
+
+
+HUGE = b"9" * 5000
+
+
+async def test_a_number_of_thousands_of_digits(wire: Wire) -> None:
+    params = json.dumps(place(URI, 0, 0)).encode().replace(b'"line": 0', b'"line": ' + HUGE)
+    head = b'{"jsonrpc": "2.0", "method": "textDocument/inlineCompletion", "id": '
+    wire.send_bytes(frame(head + b'"huge", "params": ' + params + b"}"))
+    assert (await wire.response("huge"))["error"]["code"] == INVALID_PARAMS
+    seen = len(wire.inbox)
+    wire.send_bytes(frame(head + HUGE + b', "params": null}'))
+    assert await null_error(wire, seen) == INVALID_REQUEST
+    shown = b'{"jsonrpc": "2.0", "id": "odd", "method": "workspace/executeCommand", "params": {"command": '
+    wire.send_bytes(frame(shown + b'"starcoder.acceptPartial", "arguments": ["s0", ' + HUGE + b"]}}"))
+    assert "error" in await wire.response("odd") or wire.responses("odd")
+
+
+@pytest.mark.parametrize(
+    "method", ["textDocument/inlineCompletion", "textDocument/nonsense", "workspace/executeCommand"]
+)
+@pytest.mark.parametrize("more", [{"error": {"code": 1, "message": "x"}}, {"result": 5}, {"error": None}])
+async def test_a_request_that_looks_like_an_answer_is_a_request(wire: Wire, method: str, more: Message) -> None:
+    identity = f"both {method} {more}"
+    wire.send({"jsonrpc": "2.0", "id": identity, "method": method} | more)
+    code = METHOD_NOT_FOUND if "nonsense" in method else INVALID_PARAMS
+    assert (await wire.response(identity))["error"]["code"] == code
+
+
+async def test_an_unknown_method_without_parameters(wire: Wire) -> None:
+    for method in ("textDocument/nonsense", "$/nonsense", "textDocument/hover", "", "x" * 10_000):
+        wire.send({"jsonrpc": "2.0", "id": f"bare {method}", "method": method})
+        error = (await wire.response(f"bare {method}"))["error"]
+        assert error["code"] == METHOD_NOT_FOUND
+        assert len(error["message"]) < 200
+    oddities: list[object] = [5, None, [], {"a": 1}]
+    for number, odd in enumerate(oddities):
+        wire.send({"jsonrpc": "2.0", "id": f"odd method {number}", "method": odd})
+        assert "error" in await wire.response(f"odd method {number}")
+
+
+async def test_a_client_cannot_answer_its_own_requests(wire: Wire) -> None:
+    asked = [wire.ask(URI, 1, 11) for _ in range(20)]
+    for identity in asked:
+        wire.send({"jsonrpc": "2.0", "id": identity, "result": None})
+        wire.send({"jsonrpc": "2.0", "id": identity, "error": {"code": 1, "message": "x"}})
+    for identity in asked:
+        assert "result" in await wire.response(identity)
+
+
+async def test_after_a_change_that_cannot_be_read_nothing_is_suggested_in_a_wrong_text(wire: Wire) -> None:
+    uri = "file:///missed.py"
+    wire.open(uri, TEXT)
+    assert await wire.result("textDocument/inlineCompletion", place(uri, 1, 11)) is not None
+    span = {"start": {"line": 0, "character": "x"}, "end": {"line": 0, "character": 0}}
+    document = {"uri": uri, "version": 2}
+    wire.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [{"range": span, "text": "y"}]})
+    assert await wire.result("textDocument/inlineCompletion", place(uri, 1, 11)) is None
+    wire.open(uri, TEXT)
+    assert await wire.result("textDocument/inlineCompletion", place(uri, 1, 11)) is not None
+
+
+async def test_only_open_documents_are_paused(wire: Wire) -> None:
+    for number in range(300):
+        assert await wire.command("starcoder.pause", f"file:///never{number}.py") is False
+    assert (await wire.command("starcoder.status"))["pausedUris"] == []
+    assert await wire.command("starcoder.pause", URI) is True
+    assert (await wire.command("starcoder.status"))["pausedUris"] == [URI]
+    assert await wire.command("starcoder.resume", URI) is True
 
 
 async def test_before_initialize_and_after_shutdown() -> None:

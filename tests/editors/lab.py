@@ -34,24 +34,32 @@ def _missing(what: str) -> NoReturn:
 
 
 def program(name: str) -> str:
-    """The path of a program that the machine has to have."""
-    return shutil.which(name) or _missing(f"{name} is not on this machine")
+    """The path of a program that comes in a Debian package of its name: installed where it is missing and we may."""
+    path = shutil.which(name)
+    if path is None:
+        _install("package.sh", name)
+        path = shutil.which(name) or _missing(f"{name} is not on the PATH")
+    return path
+
+
+def _install(installer: str, *arguments: str) -> None:
+    run = subprocess.run(
+        [INSTALLERS / installer, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if run.returncode:
+        _missing(f"{installer} {' '.join(arguments)} failed:\n{run.stdout}{run.stderr}")
 
 
 def editor(name: str) -> Path:
     """The folder of an editor, installed there on first use."""
     root = EDITORS / name
     if not (root / ".installed").exists():
-        run = subprocess.run(
-            [INSTALLERS / f"{name}.sh"],
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        if run.returncode:
-            _missing(f"{name} could not be installed:\n{run.stdout}{run.stderr}")
+        _install(f"{name}.sh")
     return root
 
 

@@ -32,7 +32,8 @@ from hypothesis.stateful import (
 
 from starcoder_lsp.completion.cache import SuggestionCache
 from starcoder_lsp.completion.rhythm import Rhythm
-from starcoder_lsp.session.document import Document, Making
+from starcoder_lsp.session.document import Document
+from starcoder_lsp.session.making import Making
 from tests.support.fakes import continuation, settle, until
 from tests.support.racing_client import URIS, Client
 
@@ -75,7 +76,7 @@ class Editing(RuleBasedStateMachine):
     @staticmethod
     async def _start() -> Client:
         client = Client()
-        await until(lambda: client.loads.runtimes, "the load")
+        await until(lambda: client.loads.completers, "the load")
         await settle()
         return client
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lsprotocol import types
 
 from starcoder_lsp.documents import Encoding, Snapshot, changed_until, line_starts, units
+from starcoder_lsp.server.convert import edits_of
 
 PIECES = st.sampled_from([
     "\n", "\r\n", "\r", "\n\r", "\f", "\v", "\x1c", "\x85", "\u2028", "\u2029", "a", "bc", "é", "€", "🎉", "e\u0301",
@@ -101,3 +103,31 @@ def test_where_a_change_ends(old: str, inserted: str, data: st.DataObject) -> No
         assert min(until, len(old) - left) <= same or until == len(new) - behind
     if new != old and start == end:
         assert changed_until(old, new, start) == start + len(inserted)
+
+
+POSITIONS = st.tuples(st.integers(0, 12), st.integers(0, 20))
+CHANGES = st.tuples(st.none() | st.tuples(POSITIONS, POSITIONS), TEXTS)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS | UNIX_TEXTS | WINDOWS_TEXTS, st.lists(CHANGES, max_size=6), ENCODINGS)
+def test_changes_leave_what_the_naive_editor_has(
+    text: str, changes: list[tuple[tuple[tuple[int, int], tuple[int, int]] | None, str]], encoding: Encoding
+) -> None:
+    """Ranges and whole texts, one after the other; positions past a line's end, in a character, behind the start."""
+    sent: list[types.TextDocumentContentChangeEvent] = []
+    expected = text
+    for span, new in changes:
+        if span is None:
+            sent.append(types.TextDocumentContentChangeWholeDocument(text=new))
+            expected = new
+        else:
+            start, end = (types.Position(line, character) for line, character in span)
+            sent.append(types.TextDocumentContentChangePartial(range=types.Range(start, end), text=new))
+            first, last = (naive_offset(expected, line, character, encoding) for line, character in span)
+            expected = expected[:first] + new + expected[max(first, last) :]
+    changed, edits = edits_of(Snapshot.of("", 0, "", text), sent, encoding)
+    assert changed == expected
+    for edit in edits:
+        text = edit.apply(text)
+    assert text == expected

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from starcoder_lsp.completion.context import Neighbour, context_of
+from starcoder_lsp.completion.context import Neighbour, Neighbours, context_of
 from starcoder_lsp.completion.cursor import CLOSERS
 from starcoder_lsp.completion.fim import FimTokens, resolve_family
 from starcoder_lsp.completion.prompt import Place, Prompt, candidates
 from starcoder_lsp.completion.window import Anchor
-from starcoder_lsp.engine.gguf import read_header
-from starcoder_lsp.engine.lines import LineEncoder
-from starcoder_lsp.engine.tokenizer import Tokenizer
+from starcoder_lsp.models.gguf import read_header
+from starcoder_lsp.tokens.lines import LineEncoder
+from starcoder_lsp.tokens.tokenizer import Tokenizer
 from tests.support.encoders import STARCODER, STARCODER2, Words, tokens_of
 from tests.support.strategies import CODE, LONG_CODE
 from tests.support.texts import NASTY
@@ -25,7 +25,16 @@ QWEN = tokens_of(
     "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>", architecture="qwen2"
 )
 CODELLAMA = tokens_of("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>", architecture="llama", bos=99)
-FAMILIES = st.sampled_from([STARCODER2, STARCODER, QWEN, CODELLAMA])
+SEED = tokens_of("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>", architecture="llama")
+MELLUM = tokens_of("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<filename>", architecture="llama", rule="mellum")
+CODESTRAL = tokens_of("[PREFIX]", "[SUFFIX]", architecture="llama", bos=99, names="codestral")
+DEEPSEEK = tokens_of("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", architecture="llama")  # noqa: RUF001
+FAMILIES = st.sampled_from([STARCODER2, STARCODER, QWEN, CODELLAMA, SEED, MELLUM, CODESTRAL, DEEPSEEK])
+ORDER = {
+    "psm": ("prefix", "suffix", "middle"),
+    "spm": ("prefix", "suffix", "middle"),
+    "spm1": ("suffix", "prefix", "middle"),
+}
 LAYOUTS = st.sampled_from(["auto", "spm", "psm"])
 BUDGETS = st.integers(24, 80) | st.integers(80, 4000)
 NEIGHBOURS = st.lists(st.builds(Neighbour, st.just("lib/other.py"), CODE), max_size=3)
@@ -54,7 +63,11 @@ def test_prompts(
     offset = int(part * len(text))
     words = Words(break_first=flag)
     context = context_of(
-        neighbours, repo="me/it", language="python", tokens=tokens, budget=budget // 3, chunks=words.chunks
+        Neighbours("k", "me/it", tuple(neighbours)),
+        language="python",
+        tokens=tokens,
+        budget=budget // 3,
+        chunks=words.chunks,
     )
     found = candidates(
         Place(text, offset, "src/a.py"),
@@ -63,36 +76,41 @@ def test_prompts(
         anchor=Anchor(),
         chunks=words.chunks,
         layout=layout,  # type: ignore[arg-type]
-        context=context,
+        contexts=[context],
         skip_closers=flag,
     )
     assert found
     for prompt in found:
-        assert len(prompt.ids) <= budget
+        assert len(prompt.ids) <= budget + len(prompt.context.ids)
         assert prompt.layout in tokens.family.layouts
         assert text.startswith(prompt.skipped, offset)
         assert set(prompt.skipped) <= CLOSERS
         assert prompt.prefix.end == offset
         assert prompt.suffix.start == offset + len(prompt.skipped)
         controls = [one for one in prompt.ids if one < CONTROL]
-        in_front = [one for one in context.ids if one < CONTROL] if len(controls) > 3 + (tokens.bos is not None) else []
-        assert controls == [
-            *([tokens.bos] if tokens.bos else []),
-            *in_front,
-            tokens.prefix,
-            tokens.suffix,
-            tokens.middle,
-        ]
+        expected = [getattr(tokens, role) for role in ORDER[prompt.layout]]
+        expected = [one for one in expected if one is not None]
+        bos = [tokens.bos] if tokens.bos else []
+        in_front = [one for one in context.ids if one < CONTROL] if len(controls) > len(bos + expected) else []
+        assert controls == [*bos, *in_front, *expected]
         if prompt.layout == "psm":
             before = text_between(prompt, tokens.prefix, tokens.suffix, words)
             after = text_between(prompt, tokens.suffix, tokens.middle, words)
-        else:
+        elif prompt.layout == "spm":
+            assert tokens.middle is not None
             before = text_between(prompt, tokens.middle, None, words)
             after = text_between(prompt, tokens.suffix, tokens.middle, words)
+        else:
+            before = text_between(prompt, tokens.prefix, tokens.middle, words)
+            after = text_between(prompt, tokens.suffix, tokens.prefix, words)
         assert before.endswith(text[prompt.prefix.start : offset])
         assert after == text[prompt.suffix.start : prompt.suffix.end]
         extra = before.removesuffix(text[prompt.prefix.start : offset]).removeprefix(tokens.family.before_prefix)
-        assert extra in {"", "src/a.py\n", words.decode([one for one in context.ids if one >= CONTROL])}
+        plain = words.decode([one for one in context.ids if one >= CONTROL])
+        assert extra in {"", "src/a.py\n", plain, plain + "#src/a.py\n"}
+
+
+ALONE = {"starcoder2": [5], "starcoder": [], "qwen-coder": []}
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,11 +118,12 @@ def test_prompts(
 def test_contexts_keep_their_budget(code: str, neighbours: list[Neighbour], budget: int, tokens: FimTokens) -> None:
     words = Words()
     neighbours = [*neighbours, Neighbour("x.py", code)]
-    context = context_of(neighbours, repo="r", language="c", tokens=tokens, budget=budget, chunks=words.chunks)
-    assert len(context.ids) <= budget
+    chosen = Neighbours("k", "r", tuple(neighbours))
+    context = context_of(chosen, language="c", tokens=tokens, budget=budget, chunks=words.chunks)
+    assert len(context.ids) <= max(budget, len(ALONE[tokens.family.name]))
     text = words.decode([one for one in context.ids if one >= CONTROL])
     assert not context.inside_prefix or text.endswith("\n")
-    again = context_of(neighbours, repo="r", language="c", tokens=tokens, budget=budget, chunks=words.chunks)
+    again = context_of(chosen, language="c", tokens=tokens, budget=budget, chunks=words.chunks)
     assert again == context
 
 
@@ -136,8 +155,7 @@ LOOK_ALIKES = st.lists(
 def test_text_that_looks_like_control_tokens_is_text(before: str, after: str, budget: int) -> None:
     tokenizer, encoder, tokens = nano()
     context = context_of(
-        [Neighbour("<file_sep>.py", before)],
-        repo="<repo_name>",
+        Neighbours("k", "<repo_name>", (Neighbour("<file_sep>.py", before),)),
         language="",
         tokens=tokens,
         budget=200,
@@ -146,14 +164,15 @@ def test_text_that_looks_like_control_tokens_is_text(before: str, after: str, bu
     found = candidates(
         Place(before + after, len(before), "<fim_prefix>.py"),
         tokens=tokens,
-        budget=budget + len(context.ids),
+        budget=budget,
         anchor=Anchor(),
         chunks=encoder.chunks,
-        context=context,
+        contexts=[context],
         skip_closers=True,
     )
     assert {prompt.layout for prompt in found} == {"psm", "spm"}
-    frame = [tokens.repo, tokens.file_separator, tokens.file_separator] if context.ids else []
+    frame = [one for one in context.ids if tokenizer.is_control(one)]
+    assert frame in ([tokens.repo, tokens.file_separator, tokens.file_separator], [tokens.file_separator])
     for prompt in found:
         assert len(prompt.ids) <= budget + len(context.ids)
         controls = [one for one in prompt.ids if tokenizer.is_control(one)]

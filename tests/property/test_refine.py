@@ -4,11 +4,15 @@ import random
 
 import pytest
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from starcoder_lsp.completion.cursor import Cursor
+from starcoder_lsp.completion.ending import cut_back
 from starcoder_lsp.completion.refine import FILTERS, Filter, refine
 from tests.support.strategies import CODE
-from tests.support.texts import library_files
+from tests.support.texts import real_files, repository_files
+
+pytestmark = pytest.mark.slow
 
 
 @settings(max_examples=200, deadline=None)
@@ -32,9 +36,9 @@ def test_each_filter_only_cuts_the_end_off(one: Filter, before: str, written: st
     assert written.startswith(one(written, Cursor(before, after)))
 
 
-def _places(count: int) -> list[tuple[str, int, int]]:
-    """Return places in real files: (text, offset, end of the line)."""
-    files = [text for text in library_files(40) if len(text) > 500]
+def _places(count: int, texts: list[str] | None = None) -> list[tuple[str, int, int]]:
+    """Return places in the given texts, or in files of real packages: (text, offset, end of the line)."""
+    files = [text.replace("\r\n", "\n") for text in texts or real_files() if len(text) > 500]
     chance = random.Random(7)  # noqa: S311 - the same places every time
     places = []
     for _ in range(count):
@@ -52,6 +56,8 @@ def test_what_people_wrote_survives() -> None:
     for text, offset, end in places:
         truth = text[offset:end]
         cursor = Cursor.at(text[:offset] + text[end:], offset)
+        if set(truth) <= set("# "):
+            continue  # a ruler: its length is anybody's guess, and long ones are cut
         if refine(truth, cursor) != truth.rstrip():
             cut.append((cursor.line_before, truth, refine(truth, cursor)))
     assert len(cut) <= len(places) // 200, cut
@@ -68,6 +74,47 @@ def test_what_people_wrote_survives_in_front_of_the_rest_of_the_line() -> None:
         if refine(truth, cursor).rstrip() != truth.rstrip():
             cut.append((cursor.line_before, truth, refine(truth, cursor), cursor.line_after))
     assert len(cut) <= len(places) // 40, cut  # the cursor stands within words and rulers here
+
+
+def test_what_this_repository_says_survives() -> None:
+    """Rests of lines, and what stands in front of a closer, in the files of this repository: true middles pass."""
+    rests, inner = [], []
+    for text, offset, end in _places(3000, repository_files()):
+        rests.append((text, offset, end))
+        closer = _closer(text, offset, end)
+        if closer > offset:
+            inner.append((text, offset, closer))
+    assert len(rests) == 3000
+    assert len(inner) > 400
+    for places, allowed in ((rests, 75), (inner, 100)):  # of so many, one
+        cut = []
+        for text, offset, end in places:
+            truth = text[offset:end]
+            cursor = Cursor.at(text[:offset] + text[end:], offset)
+            if refine(truth, cursor).rstrip() != truth.rstrip():
+                cut.append((cursor.line_before, truth, refine(truth, cursor), cursor.line_after))
+        assert len(cut) <= len(places) // allowed, (len(cut), len(places), cut)
+
+
+def _closer(text: str, offset: int, end: int) -> int:
+    """Return where the line closes a bracket that was opened in front of `offset`; -1 where it does not."""
+    depth = 0
+    for at in range(offset, end):
+        depth += (text[at] in "([{") - (text[at] in ")]}")
+        if depth < 0:
+            return at
+    return -1
+
+
+@settings(max_examples=150, deadline=None)
+@given(CODE, CODE, CODE, st.integers(0, 80))
+def test_what_is_cut_back_ends_at_a_complete_point(before: str, written: str, after: str, allowed: int) -> None:
+    cursor = Cursor(before, after)
+    kept = cut_back(written, cursor, allowed=allowed)
+    assert written.startswith(kept)
+    assert len(kept) <= allowed
+    assert cut_back(kept, cursor) == kept
+    assert len(cut_back(written, cursor, allowed=allowed + 1)) >= len(kept)  # what was shown is never taken back
 
 
 def test_what_repeats_the_rest_of_the_line_is_mostly_cut() -> None:

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from starcoder_lsp.engine.gguf import read_header
-from starcoder_lsp.engine.lines import LineEncoder
-from starcoder_lsp.engine.tokenizer import Tokenizer
-from tests.support.texts import NASTY, library_files
+from starcoder_lsp.models.gguf import read_header
+from starcoder_lsp.tokens.lines import LineEncoder
+from starcoder_lsp.tokens.tokenizer import Tokenizer
+from tests.support.texts import NASTY, real_files
 from tests.support.vocabularies import REAL, RULES, SENTENCEPIECE, real_vocabulary, vocabulary_file
+
+pytestmark = pytest.mark.slow
 
 PIECES = st.sampled_from([
     "\n", "\r\n", "\r", "\n\n", " ", "  ", "    ", "\t", "\x0b", "\x0c", "\x1c", "\x1f", "\x85", "\u2028", "\u00a0",
@@ -68,7 +70,7 @@ def test_an_edit_is_encoded_like_a_new_text(rule: str, text: str, inserted: str,
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", [*RULES, SENTENCEPIECE])
 def test_source_files_are_encoded_like_the_whole(rule: str) -> None:
-    for text in (*NASTY, *library_files(step=50)):
+    for text in (*NASTY, *real_files()):
         check(tokenizer_of(rule), text.replace("\u2581", ""))
         check(tokenizer_of(rule), text.replace("\u2581", "").replace("\n", "\r\n"))
 
@@ -78,5 +80,5 @@ def test_source_files_are_encoded_like_the_whole(rule: str) -> None:
 @pytest.mark.parametrize("name", REAL)
 def test_source_files_are_encoded_like_the_whole_with_real_vocabularies(name: str) -> None:
     tokenizer = Tokenizer.from_header(read_header(real_vocabulary(name), vocabulary_only=True))
-    for text in (*NASTY, *library_files(step=20)):
+    for text in (*NASTY, *real_files()):
         assert LineEncoder(tokenizer).encode(text) == tokenizer.encode(text)

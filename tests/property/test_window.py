@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,13 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from starcoder_lsp.completion.prompt import Place, candidates
-from starcoder_lsp.completion.window import CHARS_PER_TOKEN, Anchor, Chunks, Window, prefix_window, suffix_window
+from starcoder_lsp.completion.window import (
+    CHARS_PER_TOKEN,
+    Anchor,
+    Chunks,
+    Window,
+    encoded,
+    held_start,
+    prefix_window,
+    suffix_window,
+)
+from starcoder_lsp.engine.base import common_prefix
 from tests.support.encoders import STARCODER2, Words, whole
 from tests.support.strategies import LONG_CODE
-from tests.support.texts import library_files
+from tests.support.texts import real_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+pytestmark = pytest.mark.slow
 
 ENCODERS = st.sampled_from([Words().chunks, Words(break_first=False).chunks, whole])
 VISITS = st.lists(
@@ -144,7 +157,7 @@ def test_a_typed_file_is_read_about_twice(text: str, after: str, budget: int) ->
 
 @pytest.mark.parametrize("budget", [128, 512, 2048])
 def test_typing_within_a_real_file(budget: int) -> None:
-    text = max(library_files(60), key=len)
+    text = max(real_files(), key=len)
     middle = text.index("\n", len(text) // 2) + 1
     typed = text[middle : middle + 1500]
     words = Words()
@@ -156,3 +169,17 @@ def test_typing_within_a_real_file(budget: int) -> None:
     jumps = [one for one in keys if one > 8]  # more than a key ever costs
     assert len(jumps) <= 2 + count(typed, words.chunks) // (budget * 3 // 8 - 40)
     assert max(keys) <= budget // 2
+
+
+@given(st.integers(0, 50), st.integers(3, 40), st.integers(0, 8))
+def test_a_window_that_is_held_is_found_where_it_began(first: int, shown: int, more: int) -> None:
+    """Whatever line it began at, and whatever was written behind it since."""
+    text = "".join(f"name_{number} = call({number}, other)\n" for number in range(101))
+    words = Words()
+    starts = [match.end() for match in re.finditer(r"\n", text)]
+    start, end = starts[first], starts[min(99, first + shown)]
+    held = encoded(text[start:end], words.chunks)
+    cursor = starts[min(99, first + shown + more)]
+    found = held_start(text, cursor, 2_000, words.chunks, lambda ids: common_prefix(ids, held))
+    assert found == start
+    assert held_start(text, cursor, 2_000, words.chunks, lambda _ids: 0) is None

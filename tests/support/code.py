@@ -9,7 +9,7 @@ MARK = "▌"
 
 PLACES = (
     "def total(values):\n    result = 0\n    for value in values:\n        result += ▌\n    return result\n",
-    "import os\nimport ▌\n\n\ndef main():\n    print(os.getcwd())\n",
+    "import os\nfrom pathlib import ▌\n\n\ndef main():\n    print(os.getcwd())\n",
     "class Point:\n    def __init__(self, x, y):\n        self.x = ▌\n        self.y = y\n",
     "def read(path):\n    with open(path) as ▌\n        return file.read()\n",
     "for index, name in ▌:\n    print(index, name)\n",

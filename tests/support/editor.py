@@ -19,7 +19,8 @@ from tests.support.fakes import PATIENCE
 from tests.support.wire import QUICK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
 
 Kind = types.InlineCompletionTriggerKind
 Status = dict[str, Any]
@@ -90,9 +91,19 @@ class Editor:
     def open(self, text: str, *, name: str = "sample.py", language: str = "python") -> str:
         """Open a new document, and return its uri."""
         uri = f"file:///project/{next(self._documents)}/{name}"
+        self.open_at(uri, text, language=language)
+        return uri
+
+    def open_file(self, path: Path, *, language: str = "python") -> str:
+        """Open a file as it is on disk, and return its uri."""
+        uri = path.as_uri()
+        self.open_at(uri, path.read_text(encoding="utf-8"), language=language)
+        return uri
+
+    def open_at(self, uri: str, text: str, *, language: str = "python") -> None:
+        """Open a document."""
         item = types.TextDocumentItem(uri=uri, language_id=language, version=1, text=text)
         self.client.text_document_did_open(types.DidOpenTextDocumentParams(text_document=item))
-        return uri
 
     def change(self, uri: str, version: int, text: str) -> None:
         """Send a whole new text."""
@@ -145,6 +156,23 @@ class Editor:
         params = types.ExecuteCommandParams(command=name, arguments=list(arguments))
         return plain(await asyncio.wait_for(self.client.workspace_execute_command_async(params), PATIENCE))
 
+    async def context(self, wanted: Callable[[dict[str, Any]], bool], uri: str | None = None) -> dict[str, Any]:
+        """Wait until what other files say is as wanted, and return it."""
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            context: dict[str, Any] = await self.command("starcoder.context", uri)
+            if wanted(context):
+                return context
+            assert asyncio.get_running_loop().time() < end, f"not the context that was waited for: {context}"
+            await asyncio.sleep(0.05)
+
+    async def evaluated(self, tokens: int) -> None:
+        """Wait until the engine has evaluated so many tokens since its load."""
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while (stats := await self.stats())["evaluatedTokens"] < tokens:
+            assert asyncio.get_running_loop().time() < end, f"what was waited for was not evaluated: {stats}"
+            await asyncio.sleep(0.05)
+
     async def stats(self) -> dict[str, Any]:
         """Wait until the engine rests, and return the counters."""
         end = asyncio.get_running_loop().time() + PATIENCE
@@ -171,7 +199,7 @@ class Editor:
 
 
 @contextlib.asynccontextmanager
-async def editing(
+async def editing(  # noqa: PLR0913 - each is a way in which a session may differ
     options: Mapping[str, object] | None = None,
     *,
     capabilities: types.ClientCapabilities = INLINE,
@@ -179,11 +207,14 @@ async def editing(
     env: Mapping[str, str] | None = None,
     configuration: Mapping[str, object] | None = None,
     raw_options: object = None,
+    folders: Sequence[Path] = (),
     wait: bool = True,
+    failing: bool = False,
 ) -> AsyncIterator[Editor]:
     """Run a server with quick, unfiltered suggestions; wait until its model is loaded (if `wait`); shut it down.
 
     `raw_options` takes the place of all options; `configuration` is what the client says if it is asked.
+    `failing`: the engine is made to fail, and its traceback may stand in the log.
     """
     client = make_test_lsp_client()
     editor = Editor(client)
@@ -197,7 +228,11 @@ async def editing(
     try:
         chosen: Any = {**QUICK, **(options or {})} if raw_options is None else raw_options
         result = await client.initialize_session(
-            types.InitializeParams(capabilities=capabilities, initialization_options=chosen)
+            types.InitializeParams(
+                capabilities=capabilities,
+                initialization_options=chosen,
+                workspace_folders=[types.WorkspaceFolder(one.as_uri(), one.name) for one in folders] or None,
+            )
         )
         editor.capabilities = result.capabilities
         if wait:
@@ -210,4 +245,4 @@ async def editing(
             editor.process.kill()
         await client.stop()  # type: ignore[no-untyped-call]
         await log
-    assert "Traceback" not in editor.log.decode(), editor.log.decode()
+    assert failing or "Traceback" not in editor.log.decode(), editor.log.decode()

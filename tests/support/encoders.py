@@ -50,10 +50,12 @@ def whole(text: str) -> Sequence[tuple[str, Sequence[int]]]:
     return [(text, [_FIRST + ord(letter) for letter in text])] if text else []
 
 
-def tokens_of(*spellings: str, architecture: str = "starcoder2", bos: int | None = None) -> FimTokens:
+def tokens_of(
+    *spellings: str, architecture: str = "starcoder2", bos: int | None = None, rule: str = "", names: str = ""
+) -> FimTokens:
     """Return the FIM tokens of a vocabulary with these control tokens, their ids 1, 2, 3 …"""
     ids = {spelling: number for number, spelling in enumerate(spellings, 1)}
-    return resolve_family(architecture, ids.get, {} if bos is None else {"bos": bos})
+    return resolve_family(architecture, ids.get, {} if bos is None else {"bos": bos}, rule=rule, names=names)
 
 
 STARCODER2 = tokens_of("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<repo_name>", "<file_sep>", "<|endoftext|>")

@@ -6,16 +6,17 @@ import asyncio
 import hashlib
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field, frozen
 
-from starcoder_lsp.engine.base import CancelToken, Engine, EngineInfo, Evaluation
-from starcoder_lsp.suggest import Answer, Ask, Counters, Partial, Runtime, Speed, Timings, Warmed, Watch
+from starcoder_lsp.completer import About, Answer, Ask, Completer, Counters, Speed, Timings, Warmed, Watch
+from starcoder_lsp.engine.base import CancelToken, Evaluation
 
 if TYPE_CHECKING:
-    from starcoder_lsp.completion.prompt import Prompt
+    from collections.abc import Callable, Sequence
+
+    from starcoder_lsp.completer.base import DocumentKey
     from starcoder_lsp.config import Settings
     from starcoder_lsp.session import Status
 
@@ -59,7 +60,11 @@ class Stage:
     free: threading.Event = field(factory=threading.Event)
     steps: list[Step] = field(factory=list)
     fail: Callable[[Step], BaseException | None] = lambda _step: None
-    logprob: float = -0.1
+    sure: bool = True
+    others: tuple[str, ...] = ()
+    """What else is suggested to who asks for alternatives."""
+    script: tuple[Sequence[str], str] | None = None
+    """Pieces and whole text that a suggestion comes to, whatever they have to do with each other."""
     quick: bool = False
     needs_fill: bool = False
     _lock: threading.Lock = field(factory=threading.Lock)
@@ -126,65 +131,74 @@ class Stage:
         return [text for index, text in enumerate(seen) if index == 0 or seen[index - 1] != text]
 
 
-class _Engine:
-    def __init__(self) -> None:
-        self.info = EngineInfo("fake", "fake", "fake", context_window=4096, slots=2, train_context=4096)
-        self.closed = False
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class FakeRuntime:
-    """Does what a `Runtime` does, step by step on a `Stage`."""
-
-    min_confidence = -2.0
+class FakeCompleter:
+    """Does what a `Completer` does, step by step on a `Stage`."""
 
     def __init__(self, stage: Stage, name: str = "fake") -> None:
-        self.engine = cast("Engine", _Engine())
-        self.name = name
+        self.about = About(name, "fake", context_window=4096)
+        self.closed = False
         self.speed = Speed(10_000.0, 10_000.0)
         self.counters = Counters()
-        self.forgotten: list[str] = []
+        self.forgotten: list[DocumentKey] = []
         self._stage = stage
 
     def suggest(self, ask: Ask, cancel: CancelToken, watch: Watch | None = None) -> Answer:
-        step = Step("suggest", ask, self._stage.begin(), self.name)
+        step = Step("suggest", ask, self._stage.begin(), self.about.name)
         text = continuation(ask.place.text[: ask.place.offset])
+        if self._stage.script is not None:
+            return self._play(*self._stage.script, step, cancel, watch)
+
+        def sure() -> bool:
+            return self._stage.sure or ask.gate.something
+
         third = LENGTH // 3
         finish = "stop"
         for end in range(third, LENGTH + 1, third):
             if not self._stage.step(step, cancel):
                 finish = "cancelled"
                 break
-            if watch is not None and end < LENGTH:
-                watch(Partial(text[:end], self._stage.logprob))
+            if watch is not None and end < LENGTH and sure():
+                watch(text[:end])
         return Answer(
-            text=text,
+            text=text if sure() else "",
             raw=text,
-            mean_logprob=self._stage.logprob,
-            prompt=cast("Prompt", None),
+            joint=1.0,
+            withheld=not sure(),
             quick=self._stage.quick,
             cached=0,
             evaluated=0,
             generated=3,
             finish=finish,
             timings=Timings(0.0, 0.0, 0.0, 0.0),
+            others=self._stage.others[: ask.alternatives],
         )
 
+    def _play(self, pieces: Sequence[str], text: str, step: Step, cancel: CancelToken, watch: Watch | None) -> Answer:
+        for piece in pieces:
+            if self._stage.step(step, cancel) and watch is not None:
+                watch(piece)
+        finish = "stop" if self._stage.step(step, cancel) else "cancelled"
+        return Answer(text, text, 1.0, not text, self._stage.quick, 0, 0, 3, finish, Timings(0.0, 0.0, 0.0, 0.0))
+
     def warm(self, ask: Ask, cancel: CancelToken) -> Warmed:
-        done = self._stage.step(Step("warm", ask, self._stage.begin(), self.name), cancel)
+        done = self._stage.step(Step("warm", ask, self._stage.begin(), self.about.name), cancel)
         return Warmed(Evaluation(0, 1, 0.0, completed=done), needs_fill=self._stage.needs_fill)
 
     def fill(self, ask: Ask, cancel: CancelToken) -> Warmed:
-        done = self._stage.step(Step("fill", ask, self._stage.begin(), self.name), cancel)
+        done = self._stage.step(Step("fill", ask, self._stage.begin(), self.about.name), cancel)
         return Warmed(Evaluation(0, 1, 0.0, completed=done), needs_fill=False)
 
-    def forget(self, uri: str) -> None:
-        self.forgotten.append(uri)
+    def forget(self, document: DocumentKey) -> None:
+        self.forgotten.append(document)
 
+    def context_budget(self, ask: Ask) -> int:
+        return int(self.about.context_window * ask.context_share)
 
-Loader = Callable[["Settings", Callable[[str, "int | None"], None]], Runtime]
+    def count(self, text: str) -> int:
+        return len(text.split()) + 1
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @define(eq=False)
@@ -196,14 +210,15 @@ class Loads:
     begun: list[str] = field(factory=list)
     waiting: bool = False
     """Whether a load is held."""
-    runtimes: list[FakeRuntime] = field(factory=list)
+    completers: list[FakeCompleter] = field(factory=list)
     _let: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
 
     def let_one(self) -> None:
         """Let one load that waits come to its end."""
         self._let.release()
 
-    def __call__(self, settings: Settings, report: Callable[[str, int | None], None]) -> Runtime:
+    def __call__(self, settings: Settings, report: Callable[[str, int | None], None], cancel: CancelToken) -> Completer:
+        del cancel
         name = settings.model
         self.begun.append(name)
         report(f"Reading {name}", 50)
@@ -213,8 +228,8 @@ class Loads:
             self.waiting = False
         if name.startswith("missing"):
             raise FileNotFoundError(f"{name} is not there")
-        self.runtimes.append(FakeRuntime(self.stage, name))
-        return cast("Runtime", self.runtimes[-1])
+        self.completers.append(FakeCompleter(self.stage, name))
+        return self.completers[-1]
 
 
 @define(eq=False)
@@ -225,6 +240,7 @@ class Ear:
     refreshes: list[str] = field(factory=list)
     progress: list[tuple[str, int | None]] = field(factory=list)
     ends: list[str | None] = field(factory=list)
+    scans: list[tuple[int, int, bool]] = field(factory=list)
 
     def status_changed(self, status: Status) -> None:
         self.statuses.append(status)
@@ -237,6 +253,9 @@ class Ear:
 
     def loaded(self, error: str | None) -> None:
         self.ends.append(error)
+
+    def scanned(self, done: int, wanted: int, *, ended: bool) -> None:
+        self.scans.append((done, wanted, ended))
 
     @property
     def states(self) -> list[str]:

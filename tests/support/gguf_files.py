@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from starcoder_lsp.engine.gguf import Vocabulary
+    from starcoder_lsp.models.gguf import Vocabulary
 
 Plain = str | int | float | bool
 Tensor = tuple[str, tuple[int, ...], int, int]
@@ -49,6 +49,9 @@ def write_gguf(
     path.write_bytes(header + bytes(-len(header) % 32) + bytes(at))
 
 
+_FORMS = {GGUFValueType.BOOL: "?", GGUFValueType.INT32: "i", GGUFValueType.INT64: "q", GGUFValueType.FLOAT32: "f"}
+
+
 class _Writer:
     def __init__(self, order: str) -> None:
         self._order = order
@@ -70,7 +73,12 @@ class _Writer:
     def _plain(self, value: Plain) -> bytes:
         if isinstance(value, str):
             return self.string(value)
-        form = {GGUFValueType.BOOL: "?", GGUFValueType.INT32: "i", GGUFValueType.FLOAT32: "f"}[_kind(value)]
+        form = {
+            GGUFValueType.BOOL: "?",
+            GGUFValueType.INT32: "i",
+            GGUFValueType.INT64: "q",
+            GGUFValueType.FLOAT32: "f",
+        }[_kind(value)]
         return struct.pack(f"{self._order}{form}", value)
 
 
@@ -79,7 +87,7 @@ def _kind(value: Plain) -> GGUFValueType:
         case bool():
             return GGUFValueType.BOOL
         case int():
-            return GGUFValueType.INT32
+            return GGUFValueType.INT32 if -(2**31) <= value < 2**31 else GGUFValueType.INT64
         case float():
             return GGUFValueType.FLOAT32
         case _:

@@ -34,7 +34,8 @@ class Asked:
 
     @property
     def wanted(self) -> bool:
-        return not self.cancelled and not self.superseded
+        """A cancelled one may go on for a moment: somebody may join."""
+        return not self.superseded
 
 
 @define(eq=False)
@@ -55,7 +56,7 @@ class Client:
         self.loads = Loads(self.stage)
         self.app = App(
             Settings(debounce_min=0, debounce_max=0, prefill_while_typing="always"),
-            lambda listener, **rest: Session(listener, load_runtime=self.loads, **rest),
+            lambda listener, **rest: Session(listener, load_completer=self.loads, **rest),
         )
         self.app.server.protocol.set_writer(self, include_headers=False)
         self.send({"id": "hello", "method": "initialize", "params": {"processId": None, "capabilities": {}}})
@@ -73,9 +74,7 @@ class Client:
 
     def send(self, message: Message) -> None:
         """Hand a message to the server, as if it had just been read."""
-        body = json.dumps({"jsonrpc": "2.0"} | message)
-        protocol = self.app.server.protocol
-        protocol.handle_message(json.loads(body, object_hook=protocol.structure_message))
+        self.app.server.protocol.take_body(json.dumps({"jsonrpc": "2.0"} | message).encode())
 
     def notify(self, method: str, params: object) -> None:
         self.send({"method": method, "params": params})
@@ -151,10 +150,10 @@ class Client:
         self._seen_steps = len(self.stage.steps)
         newest = {asked.uri: asked for asked in self.asked.values() if asked.wanted}
         for step in steps:
-            if step.kind != "suggest" or step.ask.uri in self._ahead:
+            _client, uri = step.ask.document
+            if step.kind != "suggest" or uri in self._ahead:
                 continue
-            asked = newest.get(step.ask.uri)
-            assert asked is not None, f"a step for {step.ask.uri}, of which nothing is wanted"
+            assert newest.get(uri) is not None, f"a step for {uri}, of which nothing is wanted"
 
     _ahead: set[str] = field(factory=set)
     """Documents in which a suggestion was accepted: there the next one is made without being asked for."""
@@ -180,6 +179,7 @@ class Client:
         await until(lambda: self.app.session.stats()["idle"], "the worker's rest")
         await settle()
         self.check_responses()
+        assert not self.app.server.protocol.pending.owed()
         state = self.app.session.status.state
         assert state in {"ready", "paused", "error"}, state
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-import sysconfig
 from pathlib import Path
+
+from starcoder_lsp.bench.keystrokes import default_traces
+from starcoder_lsp.bench.traces import Open, read_trace
 
 NASTY = (
     "",
@@ -33,15 +35,22 @@ NASTY = (
 )  # fmt: skip
 
 
-def library_files(step: int) -> list[str]:
-    """Every `step`-th module of the Python standard library that is UTF-8."""
-    library = Path(sysconfig.get_path("stdlib"))
-    texts = []
-    for path in sorted(library.rglob("*.py"))[::step]:
-        if "site-packages" in path.parts or path.stat().st_size > 100_000:
-            continue
-        try:
-            texts.append(path.read_text("utf-8"))
-        except UnicodeDecodeError:
-            continue
-    return texts
+def real_files() -> list[str]:
+    """The files of real packages that the traces of `bench` open: 300,000 characters, the same on every machine."""
+    traces = [read_trace(path) for path in default_traces()]
+    return list(dict.fromkeys(event.text for trace in traces for event in trace.events if isinstance(event, Open)))
+
+
+def repository_files() -> list[str]:
+    """The sources of this repository, in all its languages."""
+    root = Path(__file__).parents[2]
+    kinds = (
+        "starcoder_lsp/**/*.py",
+        "tests/**/*.py",
+        "training/*.py",
+        "editors/**/*.ts",
+        "editors/**/*.lua",
+        "editors/**/*.mjs",
+    )
+    paths = {path for kind in kinds for path in root.glob(kind) if "node_modules" not in path.parts}
+    return [path.read_text("utf-8") for path in sorted(paths)]

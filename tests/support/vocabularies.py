@@ -8,11 +8,10 @@ import json
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from gguf.constants import TokenType
@@ -20,13 +19,19 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from benchmarks.random_model import write_random_model
 from benchmarks.vocabulary import BUILTIN_SCALARS, SPECIAL_TOKENS
-from starcoder_lsp.engine.gguf import Scalar, Vocabulary
+from starcoder_lsp.models.gguf import Vocabulary
 from tests.support.gguf_files import write_gguf
+from tests.support.texts import real_files
+
+if TYPE_CHECKING:
+    from starcoder_lsp.models.gguf_format import Scalar
 
 CACHE: Final = Path(__file__).parents[2] / ".cache" / "vocabularies"
 """What was fetched."""
 
-RULES: Final = ("starcoder", "gpt-2", "default", "falcon", "qwen2", "dbrx", "llama-bpe", "deepseek-coder")
+RULES: Final = (
+    "starcoder", "gpt-2", "default", "falcon", "qwen2", "dbrx", "llama-bpe", "deepseek-coder", "seed-coder",
+)  # fmt: skip
 """One name for each rule that cuts words."""
 
 SENTENCEPIECE: Final = "sentencepiece"
@@ -98,12 +103,6 @@ def tiny_model(vocabulary: Path) -> Path:
     return path
 
 
-def _library_text() -> list[str]:
-    library = Path(sysconfig.get_path("stdlib"))
-    names = ("argparse.py", "ast.py", "configparser.py", "json/decoder.py", "typing.py", "turtle.py")
-    return [(library / name).read_text("utf-8") for name in names]
-
-
 @functools.cache
 def _merges_across_words() -> Vocabulary:
     """Byte-level merges learnt without cutting words, up to 12 bytes long: a wrong cut anywhere changes the ids."""
@@ -117,7 +116,7 @@ def _merges_across_words() -> Vocabulary:
         show_progress=False,
         max_token_length=12,
     )
-    text = "".join(_library_text())
+    text = "".join(real_files())
     awkward = "".join(f"x{a}{b}y" for a in _AWKWARD for b in _AWKWARD) * 4
     pieces = [text[at : at + 2000] for at in range(0, len(text), 2000)]
     tokenizer.train_from_iterator([*pieces, awkward], trainer)
@@ -134,7 +133,7 @@ def _pieces() -> tuple[Vocabulary, dict[str, Scalar]]:
     """A SentencePiece vocabulary: special tokens, bytes, characters, and pieces of words scored by their age."""
     tokenizer = Tokenizer(models.BPE())
     trainer = trainers.BpeTrainer(vocab_size=1500, show_progress=False, max_token_length=10)
-    lines = [line.replace(" ", "▁") for text in _library_text() for line in text.split("\n")]
+    lines = [line.replace(" ", "▁") for text in real_files() for line in text.split("\n")]
     tokenizer.train_from_iterator(lines, trainer)
     vocab = json.loads(tokenizer.to_str())["model"]["vocab"]
     pieces = sorted(vocab, key=vocab.__getitem__)

@@ -250,5 +250,5 @@ async def serving(
         await wire.close()
 
 
-QUICK: Message = {"minConfidence": -100, "debounceMin": 0, "debounceMax": 0, "prefillWhileTyping": "never"}
+QUICK: Message = {"confidence": 0, "debounceMin": 0, "debounceMax": 0, "prefillWhileTyping": "never"}
 """Options under which every request is answered at once, and the engine works for requests only."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from starcoder_lsp.engine.base import CancelToken
 
 
+class BrokenError(Exception):
+    """The resource is broken."""
+
+
 class Resource:
     """What the worker owns in these tests: notes what was done with it, and on which thread."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NEEDED = ("torch", "datasketch", "gguf", "tokenizers", "xllamacpp")
+NEEDED = ("torch", "datasketch", "gguf", "tokenizers", "xllamacpp", "tree_sitter_python")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -79,3 +79,32 @@ def test_text_never_becomes_a_control_token(smoke: dict[str, Any]) -> None:
 def test_a_held_out_package_stays_out(smoke: dict[str, Any]) -> None:
     assert smoke["kept_bytes"]["heldout.jsonl python"] > 50_000
     assert smoke["kept_bytes"]["train.jsonl python"] > 300_000
+
+
+def test_a_run_can_begin_from_a_gguf(smoke: dict[str, Any]) -> None:
+    begun = smoke["begun_from_gguf"]
+    assert begun["shape_kept"]
+    assert begun["same_ids"]
+    assert 0 < begun["largest_relative_error"] < 0.01  # Q8_0 keeps seven bits and a sign
+
+
+def test_rows_come_as_packed_shards_in_order_and_the_same_again(smoke: dict[str, Any]) -> None:
+    shards = smoke["shards"]
+    assert shards["type"] == "uint16"
+    assert shards["shapes"] == [[3, 257], [2, 257], [1, 257]]
+    assert shards["same_again"]
+    assert 0 < shards["middles"] < 0.5
+
+
+def test_a_dry_run_eats_what_it_was_told_to(smoke: dict[str, Any]) -> None:
+    assert smoke["shards"]["dry_run"]["tokens_per_s"] <= 2_100
+    assert 0 <= smoke["shards"]["dry_run"]["waited"] <= 1
+
+
+def test_an_adapter_learns_and_llama_cpp_applies_it(smoke: dict[str, Any]) -> None:
+    lora = smoke["lora"]
+    assert lora["steps"] == 30
+    assert lora["loss_adapted"] < lora["loss_without"]  # on the same rows
+    assert lora["adapted"]["largest"] < 0.05  # nats
+    assert lora["adapted"]["same_tokens"] == lora["adapted"]["positions"]
+    assert lora["adapted_against_bare"]["largest"] > 0.5  # without it llama.cpp computes something else

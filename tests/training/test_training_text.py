@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,7 +13,13 @@ from training.filters import mask, refusal, without_licence_header
 from training.holes import KINDS, cut, line_starts
 from training.languages import language_of
 from training.licences import permissive
-from training.neighbours import HEIGHT, File, Passages
+from training.neighbours import Neighbour, Package, context_ids
+from training.pack import pack
+from training.sequences import MARK, Corpus, Mixture, Rows, Source, read_sources, unmarked
+from training.tokenizer import END, FILE, MIDDLE, PREFIX, REPO, SUFFIX
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CODE = "import os\n" + "".join(
     f"\n\ndef {name}(width, height):\n    if width < {name}_least:\n        raise ValueError('{name} of', width)\n"
@@ -89,41 +98,222 @@ def test_languages_go_by_suffix() -> None:
     assert language_of("Makefile") is None
 
 
-def _lines(stem: str) -> str:
-    return "".join(f"{stem}_{i} = compute({i})\n" for i in range(3 * HEIGHT))
+CASHIER = """from shop.rates import lookup_rate
 
 
-FILES = [
-    File("shop/basket.py", _lines("basket")),
-    File("shop/invoice.py", _lines("invoice") + "def invoice_total(basket):\n    return basket.subtotal()\n"),
-    File("shop/other.py", _lines("other")),
-]
+def pay(country, amount):
+    rate = lookup_rate(country)
+    return rate * amount
+"""
+RATES = """class RateTable:
+    def __init__(self, table):
+        self.table = table
 
 
-def test_the_passage_that_shares_rare_words_is_found() -> None:
-    found = Passages(FILES).like("total = invoice_total(", "", "shop/basket.py", 2)
-    assert found[0].path == "shop/invoice.py"
-    assert "invoice_total" in found[0].text
+def lookup_rate(country):
+    return TABLE[country]
 
 
-def test_the_file_itself_and_overlapping_passages_are_left_out() -> None:
-    passages = Passages(FILES)
-    assert passages.like("invoice_total", "", "shop/invoice.py", 3) == []
-    found = passages.like(_lines("invoice")[-500:], _lines("basket")[:500], "shop/other.py", 50)
-    assert {one.path for one in found} == {"shop/basket.py", "shop/invoice.py"}
-    assert len(found) > 2
-    for one in found:
-        others = [two for two in found if two is not one and two.path == one.path]
-        assert all(abs(two.line - one.line) >= HEIGHT for two in others)
+def lookup_discount(customer):
+    return DISCOUNTS[customer]
+"""
+TILL = """from shop import rates
 
 
-def test_the_cursors_line_counts_more_and_its_word_may_be_unfinished() -> None:
-    files = [File("a.py", "margin_left = 1\n"), File("b.py", "page_width = 2\n"), File("c.py", "frame()\n")]
-    assert Passages(files).like("margin_left\nx = page_wi", "\n", "d.py", 1)[0].path == "b.py"
-    assert Passages(files).like("margin_left\nx = page_wi", "\n", "b.py", 1)[0].path == "a.py"
+def open_till(drawer):
+    discount = rates.lookup_discount(drawer.customer)
+    return drawer.total - discount
+"""
+SHOP = {"shop/cashier.py": CASHIER, "shop/rates.py": RATES, "shop/till.py": TILL}
 
 
-def test_words_of_every_passage_say_nothing() -> None:
-    same = "import os\nimport sys\n"
-    files = [File(f"{name}.py", same + name * 3 + "\n") for name in ("alpha", "beta", "gamma")]
-    assert Passages(files).like("import os sys", "", "delta.py", 3) == []
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+def test_a_hole_that_needs_another_file_is_found_and_the_server_shows_that_file() -> None:
+    package = Package(SHOP)
+    holes = package.holes("shop/till.py")
+    assert holes
+    start, stop = next(one for one in holes if "lookup_discount" in TILL[slice(*one)])
+    shown = package.neighbours("shop/till.py", (start, stop), (0, len(TILL)), 200, _words)
+    assert "lookup_discount" in "".join(one.text for one in shown if one.path == "shop/rates.py")
+    assert all(one.path != "shop/till.py" for one in shown)
+    assert not any("lookup_rate" in CASHIER[slice(*one)] for one in package.holes("shop/cashier.py"))  # it stands twice
+
+
+def test_a_context_keeps_its_budget_and_the_index_forgets_the_hole() -> None:
+    package = Package(SHOP)
+    hole = package.holes("shop/till.py")[0]
+    before = package.neighbours("shop/till.py", hole, (0, len(TILL)), 200, _words)
+    few = package.neighbours("shop/till.py", hole, (0, len(TILL)), 12, _words)
+    assert sum(_words(one.path) + 1 + _words(one.text) for one in few) <= 12
+    assert package.neighbours("shop/till.py", hole, (0, len(TILL)), 200, _words) == before
+
+
+def test_what_the_window_shows_already_is_not_shown_again() -> None:
+    package = Package(SHOP | {"shop/long.py": TILL + "x = 1\n" * 400 + "lookup_discount\n"})
+    hole = (TILL.index("rates.lookup") + 6,) * 2
+    assert "lookup_discount" in "".join(
+        one.text for one in package.neighbours("shop/long.py", hole, (0, hole[0]), 300, _words)
+    )
+    whole = package.neighbours("shop/long.py", hole, (0, len(TILL) + 2500), 300, _words)
+    assert "lookup_discount" not in "".join(one.text for one in whole)
+
+
+def test_a_context_has_the_servers_form() -> None:
+    shown = Package(SHOP).neighbours("shop/till.py", (90, 100), (0, len(TILL)), 200, _words)
+    ids = context_ids("shop", shown, 4_000, "python", _letters)
+    assert (ids[0], ids[-1]) == (REPO, FILE)
+    text = "".join("|" if one < 7 else chr(one - 100) for one in ids)
+    assert text == "|shop|" + "|".join(f"{one.path}\n{one.text}" for one in shown) + "|"
+
+
+def _sources() -> list[Source]:
+    shared = "".join(
+        f"{word}_{stem} = {stem}({i})\n" for i, (word, stem) in enumerate(zip("abcdefgh", "stuvwxyz", strict=True))
+    )
+    return [
+        Source("shop", "shop/rates.py", "python", shared * 6 + "def lookup_rate(country):\n    return 1\n"),
+        Source("shop", "shop/till.py", "python", shared * 6 + "amount = lookup_rate(here)\n" + shared),
+        Source("shop", "shop/other.py", "python", shared * 12),
+    ]
+
+
+def _letters(text: str) -> list[int]:
+    return [100 + ord(letter) for letter in text]
+
+
+def _rows(**mixture: float) -> Rows:
+    mixed = replace(Mixture(), **mixture)  # type: ignore[arg-type]
+    return Rows(Corpus(_sources(), mixed), _letters, mixed)
+
+
+def test_holes_begin_where_another_files_name_is_needed() -> None:
+    rows, till = _rows(healed=0.0), _sources()[1]
+    found = {rows.cut(till, 0, 100, Random(seed), foreign=True).parts for seed in range(20)}  # noqa: S311
+    assert all("lookup_rate(here)" in middle for _, middle, _ in found)
+    assert all(till.text.count(before + middle + after) == 1 for before, middle, after in found)
+    assert len({before for before, _, _ in found}) > 3  # near and far
+    assert len({rows.cut(till, 0, 400, Random(seed), foreign=False).hole for seed in range(20)}) > 5  # noqa: S311
+
+
+def test_a_sample_with_other_files_is_what_the_server_would_send() -> None:
+    rows = _rows(fim=1.0, drill=0.0, small=0.0, context=1.0, foreign=1.0, healed=0.0)
+    seen = 0
+    for seed in range(10):
+        sample = rows.infill(_sources()[1], 0, 900, Random(seed))  # noqa: S311
+        ids = unmarked([sample])[0]
+        assert len(sample) <= 900
+        if REPO not in ids:
+            continue
+        seen += 1
+        text = "".join("|" if one < 7 else chr(one - 100) for one in ids[: ids.index(PREFIX)])
+        assert text.startswith("|shop|shop/")
+        assert "def lookup_rate(country):" in text
+        assert "|shop/till.py\n" not in text
+        middle = "".join(chr((one & ~MARK) - 100) for one in sample if one & MARK and one != END | MARK)
+        assert "lookup_rate" in middle
+    assert seen > 5
+
+
+def test_a_file_without_neighbours_stands_as_in_the_server() -> None:
+    rows = _rows(fim=1.0, drill=0.0, context=0.0, alone=1.0)
+    ids = unmarked([rows.infill(_sources()[0], 0, 400, Random(1))])[0]  # noqa: S311
+    assert ids[0] == FILE
+    assert ids[1] == PREFIX
+
+
+@pytest.mark.parametrize("spm", [0.0, 1.0])
+def test_exactly_the_middle_is_marked(spm: float) -> None:
+    rows = _rows(spm=spm, drill_spm=spm, fim=1.0, context=0.0, alone=0.0)
+    for seed in range(50):
+        sample = rows.infill(_sources()[0], 0, 400, Random(seed))  # noqa: S311
+        marked = [one for one in sample if one & MARK]
+        ids = unmarked([sample])[0]
+        assert sample[-len(marked) :] == marked
+        assert ids[-1] == END
+        control = [one for one in ids if one < 7]
+        assert control == [PREFIX, SUFFIX, MIDDLE, END]
+        if not spm:
+            assert ids[-len(marked) - 1] == MIDDLE
+
+
+def test_a_psm_suffix_is_often_short_and_an_spm_suffix_is_not() -> None:
+    def longest(spm: float) -> int:
+        rows = _rows(spm=spm, fim=1.0, context=0.0, alone=0.0, near=1.0, small=0.0, drill=0.0)
+        sizes = []
+        for seed in range(30):
+            ids = unmarked([rows.infill(_sources()[0], 0, 400, Random(seed))])[0]  # noqa: S311
+            sizes.append(ids.index(MIDDLE) - ids.index(SUFFIX) - 1)
+        return max(sizes)
+
+    assert longest(0.0) <= 48
+    assert longest(1.0) > 48
+
+
+def test_every_package_belongs_to_one_maker(tmp_path: Path) -> None:
+    names = [f"package{i}" for i in range(7) for _ in range(3)]
+    lines = [
+        json.dumps({"repo": name, "path": f"{i}.py", "language": "python", "text": ""}) for i, name in enumerate(names)
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    parts = [read_sources(tmp_path / "train.jsonl", part, 3) for part in range(3)]
+    assert sorted(s.path for part in parts for s in part) == sorted(f"{i}.py" for i in range(21))
+    repos = [{s.repo for s in part} for part in parts]
+    assert sum(map(len, repos)) == 7
+
+
+def test_a_packed_corpus_is_read_as_the_plain_one_and_what_does_not_fit_stays_out(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"repo": f"package{i // 3}", "path": f"{i}.py", "language": "python", "text": f"{i:04}\n" * 300})
+        for i in range(30)
+    ]
+    plain, packed, less = tmp_path / "train.jsonl", tmp_path / "all", tmp_path / "less"
+    plain.write_text("\n".join(lines) + "\n", "utf-8")
+    for folder in (packed, less):
+        folder.mkdir()
+    assert len(pack(plain, packed, most=4_000, parts=9)) > 1
+    read = read_sources(packed / "train.jsonl")
+    assert sorted(read, key=lambda s: int(s.path[:-3])) == read_sources(plain)
+    assert len(pack(plain, less, most=4_000, parts=1)) == 1
+    kept = {s.repo for s in read_sources(less / "train.jsonl")}
+    assert 0 < len(kept) < 10
+    with pytest.raises(FileNotFoundError, match=r"prepare\.py"):
+        read_sources(tmp_path / "nothing" / "train.jsonl")
+
+
+@pytest.mark.parametrize("reuse", [1, 4])
+def test_a_choice_of_other_files_serves_as_many_samples_as_wanted(reuse: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = 0
+    choose = Package.neighbours
+
+    def counted(package: Package, *arguments: Any) -> list[Neighbour]:
+        nonlocal chosen
+        found = choose(package, *arguments)
+        chosen += bool(found)
+        return found
+
+    monkeypatch.setattr(Package, "neighbours", counted)
+    rows = _rows(fim=1.0, drill=0.0, small=0.0, context=1.0, foreign=1.0, reuse=reuse)
+    samples = [unmarked([rows.infill(_sources()[1], 0, 900, Random(seed))])[0] for seed in range(40)]  # noqa: S311
+    shown = [tuple(ids) for ids in samples if REPO in ids]
+    assert len(shown) > 20
+    if reuse == 1:
+        assert len(shown) == chosen
+    else:
+        assert len(shown) / reuse <= chosen < len(shown) * 0.5
+
+
+def test_the_same_step_gives_the_same_rows_of_the_asked_length() -> None:
+    rows = _rows()
+    assert rows.batch(3, 4, 200) == rows.batch(3, 4, 200)
+    assert rows.batch(3, 4, 200) != rows.batch(4, 4, 200)
+    assert all(len(row) == 200 for row in rows.batch(5, 6, 200))
+
+
+def test_a_drill_is_short_and_mostly_psm() -> None:
+    rows = _rows(drill=1.0)
+    samples = [unmarked([rows.infill(_sources()[0], 0, 400, Random(seed))])[0] for seed in range(60)]  # noqa: S311
+    assert all(len(ids) <= 128 for ids in samples)
+    assert sum(ids[1] == SUFFIX for ids in samples) < 30  # SPM: the suffix stands at once behind the first token

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from starcoder_lsp.bench.keystrokes import default_traces
-from starcoder_lsp.bench.steps import Step, steps_of
+from starcoder_lsp.bench.steps import Step, between_restarts, steps_of
 from starcoder_lsp.bench.traces import Accept, BadTrace, Change, Open, Request, read_trace
 
 if TYPE_CHECKING:
@@ -143,11 +143,29 @@ def test_most_keys_ends_a_trace_early(tmp_path: Path) -> None:
     assert sum(step.kind == "key" for step in steps_of(trace, most_keys=3)) == 3
 
 
+def test_after_a_restart_files_are_opened_again_as_they_stood(tmp_path: Path) -> None:
+    again = {"event": "open", "path": "a.py"}
+    found = steps(tmp_path, OPEN, key(10, 0, 2, "x"), {"event": "restart", "t_ms": 20}, again, key(30, 0, 3, "y"))
+    assert [(step.kind, step.text[:4]) for step in found] == [
+        ("open", "ab\nc"),
+        ("key", "abx\n"),
+        ("restart", "abx\n"),
+        ("open", "abx\n"),
+        ("key", "abxy"),
+    ]
+    assert [len(part) for part in between_restarts(found)] == [2, 2]
+
+
+def test_what_was_open_before_a_restart_is_not_open_behind_it(tmp_path: Path) -> None:
+    with pytest.raises(BadTrace, match="before any file is opened"):
+        steps(tmp_path, OPEN, {"event": "restart", "t_ms": 20}, key(30, 0, 3, "y"))
+
+
 def test_the_shipped_traces_replay() -> None:
     paths = default_traces()
-    assert len(paths) == 12
-    assert sum(path.stat().st_size for path in paths) < 1_000_000
+    assert len(paths) == 13
+    assert sum(path.stat().st_size for path in paths) < 1_100_000
     kinds = {step.kind for path in paths for step in steps_of(read_trace(path))}
-    assert kinds == {"open", "key", "accept", "jump"}
-    texts = [step.text for step in steps_of(read_trace(paths[-1]))]
+    assert kinds == {"open", "key", "accept", "jump", "restart"}
+    texts = [step.text for step in steps_of(read_trace(next(path for path in paths if "crlf" in path.name)))]
     assert all("\r\n" in text and "🙂" in text for text in texts)

@@ -46,3 +46,16 @@ def test_choice(
     sizes: list[int], shared: dict[tuple[int, int], int], stalest: list[int], expected: tuple[int, int, int]
 ) -> None:
     assert chosen(sizes, shared, stalest) == expected
+
+
+@pytest.mark.parametrize(("held", "asked"), [(69, {100}), (68, {100, 101})])
+def test_where_nothing_can_be_saved_no_other_prompt_is_looked_at(held: int, asked: set[int]) -> None:
+    seen: set[int] = set()
+
+    def common(ids: object, _slot: int) -> int:
+        assert isinstance(ids, list)
+        seen.add(len(ids))
+        return held
+
+    choose([prompt(100), prompt(101)], [0], common, [0])
+    assert seen == asked

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
-from starcoder_lsp.config import Settings, apply_options
+from starcoder_lsp.config import Adapter, Settings, apply_options
 
 DEFAULT = Settings()
 
@@ -26,15 +26,27 @@ DEFAULT = Settings()
         ({"threads": 3}, "threads", 3),
         ({"flashAttention": "on"}, "flash_attention", "on"),
         ({"layout": "psm"}, "layout", "psm"),
+        ({"chatMarkup": "always"}, "chat_markup", "always"),
+        ({"cacheType": "q8_0"}, "cache_type", "q8_0"),
+        ({"lora": []}, "lora", ()),
+        ({"shared": False}, "shared", False),
+        ({"shared": "auto"}, "shared", "auto"),
+        (
+            {"lora": ["/a.gguf", {"path": "/b.gguf", "scale": 0.5}, {"path": "/c.gguf"}]},
+            "lora",
+            (Adapter("/a.gguf"), Adapter("/b.gguf", 0.5), Adapter("/c.gguf")),
+        ),
         ({"multiline": "never"}, "multiline", "never"),
         ({"maxTokens": 1}, "max_tokens", 1),
-        ({"minConfidence": -1}, "min_confidence", -1.0),
-        ({"minConfidence": 0}, "min_confidence", 0.0),
+        ({"confidence": "careful"}, "confidence", "careful"),
+        ({"confidence": 0}, "confidence", 0.0),
         ({"debounceMin": 0}, "debounce_min", 0),
         ({"debounceMax": 1000}, "debounce_max", 1000),
         ({"prefillWhileTyping": "always"}, "prefill_while_typing", "always"),
         ({"plainCompletion": "never"}, "plain_completion", "never"),
         ({"refresh": True}, "refresh", True),
+        ({"usage.enabled": False}, "usage_enabled", False),
+        ({"usage": {"enabled": False}}, "usage_enabled", False),
         ({"logLevel": "debug"}, "log_level", "debug"),
     ],
 )
@@ -64,10 +76,18 @@ def test_what_is_not_set_changes_nothing(nothing: object) -> None:
         ("contextSize", float("nan"), "a whole number"), ("contextSize", 10**400, "a whole number"),
         ("gpuLayers", -1, '"auto" or a whole number'), ("gpuLayers", "all", '"auto" or a whole number'),
         ("gpuLayers", [], '"auto" or a whole number'),
-        ("minConfidence", 1, "from -100 to 0"), ("minConfidence", "low", "from -100 to 0"),
-        ("minConfidence", True, "from -100 to 0"),
-        ("minConfidence", float("nan"), "from -100 to 0"), ("minConfidence", -101, "from -100 to 0"),
+        ("confidence", 1.1, "from 0 to 1"), ("confidence", "low", '"careful" or a number from 0 to 1'),
+        ("confidence", True, "from 0 to 1"), ("confidence", [], "from 0 to 1"),
+        ("confidence", float("nan"), "from 0 to 1"), ("confidence", -0.1, "from 0 to 1"),
+        ("cacheType", "q4_0", '"f16", "q8_0"'),
+        ("lora", "/a.gguf", "a list of files"), ("lora", [1], "a list of files"),
+        ("lora", [{"path": "/a", "scale": 11}], "from -10 to 10"), ("lora", [{"file": "/a"}], "a list of files"),
+        ("lora", [{"path": "/a", "scale": True}], "from -10 to 10"), ("lora", [""], "a list of files"),
         ("maxTokens", 0, "from 1 to 1024"), ("threads", -1, "from 0 to 512"), ("threads", {}, "a whole number"),
+        ("context.enabled", 1, "true or false"), ("context.budget", 0.8, "a share"),
+        ("context.budget", True, "a share"), ("context.budget", "0.2", "a share"),
+        ("context.budget", float("nan"), "a share"),
+        ("context.exclude", "a", "a list"), ("context.exclude", [1], "a list"), ("context.maxFiles", -1, "from 0"),
         ("refresh", "true", "true or false"), ("logLevel", "loud", '"error", "warning", "info", "debug"'),
     ],
 )  # fmt: skip
@@ -78,6 +98,17 @@ def test_a_wrong_value_is_reported_and_the_rest_is_kept(name: str, value: object
     assert problems[0].startswith(f'Option "{name}" must be ')
     assert expected in problems[0]
     assert len(problems[0]) < 250
+
+
+def test_a_group_of_options_may_come_as_an_object() -> None:
+    flat = {"context.budget": 0.5, "context.exclude": ["a", "b/"], "context.maxFiles": 500.0}
+    grouped = {"context": {"budget": 0.5, "exclude": ["a", "b/"], "maxFiles": 500, "enabled": None}}
+    settings, problems = apply_options(DEFAULT, flat)
+    assert problems == []
+    assert settings == apply_options(DEFAULT, grouped)[0]
+    assert (settings.context_budget, settings.context_exclude, settings.context_max_files) == (0.5, ("a", "b/"), 500)
+    assert "context.size" in apply_options(DEFAULT, {"context": {"size": 1}})[1][0]
+    assert "context" in apply_options(DEFAULT, {"context": 3})[1][0]
 
 
 def test_unknown_options_are_reported_with_what_may_be_meant() -> None:
@@ -97,6 +128,15 @@ def test_bounds_that_cross_are_reported() -> None:
     settings, problems = apply_options(DEFAULT, {"debounceMin": 600})
     assert (settings.debounce_min, settings.debounce_max) == (400, 400)
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize(("context", "tokens"), [(1024, 1024), (256, 250), (256, 129)])
+def test_a_suggestion_leaves_room_for_code(context: int, tokens: int) -> None:
+    settings, [problem] = apply_options(DEFAULT, {"contextSize": context, "maxTokens": tokens})
+    assert settings.max_tokens == context // 2
+    assert "maxTokens" in problem
+    assert "contextSize" in problem
+    assert apply_options(DEFAULT, {"contextSize": context, "maxTokens": context // 2})[1] == []
 
 
 def test_later_options_win_over_earlier_ones() -> None:
@@ -122,12 +162,24 @@ def test_languages(settings: Settings, language: str, expected: bool) -> None:  
 
 
 def test_only_what_the_engine_depends_on_loads_the_model_again() -> None:
-    loads = {"model", "engine", "context_size", "gpu_layers", "threads", "flash_attention"}
+    loads = {
+        "model",
+        "engine",
+        "context_size",
+        "gpu_layers",
+        "threads",
+        "flash_attention",
+        "chat_markup",
+        "cache_type",
+        "lora",
+        "shared",
+    }
     other = {
         "model": "a", "engine": "ctransformers", "enabled": False, "languages": {"a": True}, "contextSize": 512,
         "gpuLayers": 1, "threads": 1, "flashAttention": "on", "layout": "psm", "multiline": "never", "maxTokens": 1,
-        "minConfidence": -1, "debounceMin": 1, "debounceMax": 500, "prefillWhileTyping": "never",
-        "plainCompletion": "never", "refresh": True, "logLevel": "debug",
+        "chatMarkup": "always", "cacheType": "q8_0", "lora": ["/a.gguf"], "shared": True,
+        "confidence": "bold", "debounceMin": 1, "debounceMax": 500, "prefillWhileTyping": "never",
+        "plainCompletion": "never", "refresh": True, "logLevel": "debug", "usage.enabled": False,
     }  # fmt: skip
     for one in fields(Settings):
         name = one.metadata["name"]
@@ -141,5 +193,5 @@ def test_only_what_the_engine_depends_on_loads_the_model_again() -> None:
 def test_every_option_is_on_the_page_about_the_protocol_and_the_other_way_round() -> None:
     page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
     rows = [line for line in page.split("## Options")[1].splitlines() if line.startswith("| `")]
-    on_page = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    on_page = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[1])}
     assert on_page == {one.metadata["name"] for one in fields(Settings)}

@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
-from starcoder_lsp.completion.context import Neighbour, context_of
+from starcoder_lsp.completion.context import Neighbour, Neighbours, context_of
 from starcoder_lsp.completion.prompt import Context
 from tests.support.encoders import STARCODER, STARCODER2, Words, tokens_of
 
@@ -23,7 +24,13 @@ def make(
     neighbours: list[Neighbour], tokens: FimTokens = STARCODER2, budget: int = 500, language: str = "python"
 ) -> tuple[Context, str]:
     words = Words()
-    context = context_of(neighbours, repo="me/it", language=language, tokens=tokens, budget=budget, chunks=words.chunks)
+    context = context_of(
+        Neighbours("k", "me/it", tuple(neighbours)),
+        language=language,
+        tokens=tokens,
+        budget=budget,
+        chunks=words.chunks,
+    )
     spelled = {REPO: "{repo}", SEP: "{sep}"}
     return context, "".join(spelled.get(one) or words.decode([one]) for one in context.ids)
 
@@ -52,20 +59,22 @@ def test_comments_in_the_language_of_the_file(language: str, comment: str) -> No
 
 
 @pytest.mark.parametrize("tokens", [STARCODER2, STARCODER])
-def test_nothing_without_neighbours_or_room(tokens: FimTokens) -> None:
-    assert make([], tokens)[0] == Context()
-    assert make([LONG], tokens, budget=5)[0] == Context()
-    assert make([LONG], tokens, budget=0)[0] == Context()
+def test_without_neighbours_or_room_a_file_stands_as_in_training(tokens: FimTokens) -> None:
+    alone = Context((SEP,), names_path=True) if tokens is STARCODER2 else Context()
+    for neighbours, budget in (([], 100), ([LONG], 5), ([LONG], 0)):
+        made = make(neighbours, tokens, budget=budget)[0]
+        assert made.key == "k"  # the same neighbours need not be tried again
+        assert evolve(made, key="") == alone
 
 
 @pytest.mark.parametrize("tokens", [STARCODER2, STARCODER])
-def test_the_first_that_does_not_fit_is_cut_at_a_line_end_and_is_the_last(tokens: FimTokens) -> None:
-    context, text = make([SHORT, LONG, Neighbour("never.py", "n")], tokens, budget=100)
+def test_the_best_is_kept_and_the_first_that_does_not_fit_is_cut_at_a_line_end(tokens: FimTokens) -> None:
+    context, text = make([Neighbour("never.py", "n"), LONG, SHORT], tokens, budget=100)
     assert len(context.ids) <= 100
     assert "value_3 = 3" in text
     assert "never" not in text
-    body = text.removesuffix("{sep}").removesuffix("\n")
-    number = body.rsplit("value_", 1)[1]
+    assert text.index("src/c.py") < text.index("src/b.py")
+    number = text[: text.index("src/b.py")].rsplit("value_", 1)[1].splitlines()[0].split("{")[0]
     assert number == "{0} = {0}".format(number.split(" ")[0])
 
 
@@ -77,28 +86,28 @@ def test_a_comment_cut_short_does_not_run_into_the_file() -> None:
 @pytest.mark.parametrize("neighbour", [SHORT, LONG, Neighbour("d.py", "x\n" * 100)])
 def test_the_budget_is_kept(tokens: FimTokens, neighbour: Neighbour) -> None:
     for budget in range(120):
-        assert len(make([neighbour, LONG, SHORT], tokens, budget=budget)[0].ids) <= budget
+        assert len(make([neighbour, LONG, SHORT], tokens, budget=budget)[0].ids) <= max(1, budget)
 
 
-def test_behind_a_file_cut_short_there_is_no_other() -> None:
+def test_in_front_of_a_file_cut_short_there_is_no_other() -> None:
     for budget in range(60, 90):
-        assert "never" not in make([LONG, Neighbour("never.py", "")], STARCODER2, budget=budget)[1]
+        assert "never" not in make([Neighbour("never.py", ""), LONG], STARCODER2, budget=budget)[1]
 
 
 def test_the_budget_is_used() -> None:
     assert len(make([LONG], STARCODER2, budget=200)[0].ids) > 185
 
 
-def test_the_ids_of_earlier_neighbours_do_not_depend_on_later_ones() -> None:
+def test_the_ids_of_the_best_do_not_depend_on_the_others() -> None:
     words = Words()
 
     def ids(neighbours: list[Neighbour]) -> tuple[int, ...]:
-        return context_of(
-            neighbours, repo="r", language="python", tokens=STARCODER2, budget=900, chunks=words.chunks
-        ).ids
+        found = Neighbours("k", "r", tuple(neighbours))
+        return context_of(found, language="python", tokens=STARCODER2, budget=900, chunks=words.chunks).ids
 
-    one, two = ids([SHORT]), ids([SHORT, LONG])
-    assert two[: len(one)] == one
+    one, two = ids([SHORT]), ids([LONG, SHORT])
+    head = 1 + len(words.chunks("r"))
+    assert two[-len(one) + head :] == one[head:]
     assert ids([SHORT]) == one
 
 
@@ -111,5 +120,5 @@ def test_a_huge_neighbour_is_not_encoded_whole() -> None:
         return [(line, [7, 7, 7]) for line in text.splitlines(keepends=True)]
 
     huge = Neighbour("a.py", "x = 1\n" * 1_000_000)
-    context_of([huge], repo="r", language="python", tokens=STARCODER2, budget=100, chunks=chunks)
+    context_of(Neighbours("k", "r", (huge,)), language="python", tokens=STARCODER2, budget=100, chunks=chunks)
     assert seen < 10_000

@@ -11,14 +11,14 @@ import pytest
 from benchmarks.random_model import write_random_model
 from starcoder_lsp.engine import ctransformers
 from starcoder_lsp.engine.base import CancelToken
-from starcoder_lsp.engine.gguf import read_header
 from starcoder_lsp.errors import EngineFailed, ModelTooLarge
+from starcoder_lsp.models.gguf import read_header
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from starcoder_lsp.engine.ctransformers import CTransformers
-    from starcoder_lsp.engine.gguf import GGUFHeader
+    from starcoder_lsp.models.gguf import GGUFHeader
 
 MIB = 2**20
 
@@ -52,7 +52,6 @@ def test_no_layers_on_the_gpu_take_the_build_for_the_processor(
     header: GGUFHeader, folder: Path, gpu_layers: int | None
 ) -> None:
     engine = load(header, folder, gpu_layers=gpu_layers)
-    assert engine.info.devices == ("CPU",)
     assert any(f"({build})" in engine.info.detail for build in ("avx2", "avx", "basic"))
 
 

@@ -11,23 +11,22 @@ import pytest
 from gguf.constants import GGMLQuantizationType
 
 from starcoder_lsp.engine.ctransformers_fit import bytes_needed, fit, largest_chunk, reserved_bytes
-from starcoder_lsp.engine.ggml_container import (
+from starcoder_lsp.errors import ModelTooLarge, ModelTruncated, ModelUnsupported
+from starcoder_lsp.models.ggml.container import (
     Container,
     Shape,
     container_bytes,
-    is_ggml,
     read_container,
     write_head,
     write_tensor_head,
 )
-from starcoder_lsp.engine.ggml_header import read_ggml_header
-from starcoder_lsp.errors import ModelTooLarge, ModelTruncated, ModelUnsupported
+from starcoder_lsp.models.read import is_ggml, read_any_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from starcoder_lsp.engine.ggml_container import TensorSpec
+    from starcoder_lsp.models.ggml.container import TensorSpec
 
 SHAPE = Shape(vocab=4, context=8, width=64, heads=2, layers=2, weights=GGMLQuantizationType.Q4_0)
 VOCABULARY = (b"<|endoftext|>", b"a", b"\xff", b"aa")
@@ -92,19 +91,12 @@ def test_a_token_longer_than_any(tmp_path: Path) -> None:
 
 def test_the_header_of_a_ggml_file_reads_as_that_of_a_gguf_file(tmp_path: Path) -> None:
     path = write(tmp_path / "my-model.ggml", SHAPE.tensors(tied=False))
-    header = read_ggml_header(path)
-    assert is_ggml(path)
+    header = read_any_header(path)
+    assert is_ggml(header)
     assert (header.architecture, header.name, header.quantisation) == ("starcoder", "my-model", "Q4_0")
     assert (header.context_length, header.block_count, header.vocab_size) == (8, 2, 4)
     assert header.named_ids == {"eos": 0}
     assert header.vocabulary().tokens == ["<|endoftext|>", "a", "ÿ", "aa"]
-
-
-def test_is_ggml_of_other_things(tmp_path: Path) -> None:
-    (tmp_path / "other").write_bytes(b"GGUF")
-    assert not is_ggml(tmp_path / "other")
-    assert not is_ggml(tmp_path / "missing")
-    assert not is_ggml(tmp_path)
 
 
 def test_head_is_what_the_loader_of_ctransformers_reads() -> None:

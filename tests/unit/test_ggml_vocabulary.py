@@ -6,9 +6,9 @@ import pytest
 from gguf.constants import TokenType
 
 from benchmarks.vocabulary import builtin_vocabulary
-from starcoder_lsp.engine.byte_alphabet import token_bytes, token_text
-from starcoder_lsp.engine.ggml_vocabulary import rebuild
-from starcoder_lsp.engine.gguf import read_header
+from starcoder_lsp.models.byte_alphabet import token_bytes, token_text
+from starcoder_lsp.models.ggml.vocabulary import rebuild
+from starcoder_lsp.models.gguf import read_header
 from tests.support.vocabularies import real_vocabulary
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import time
 from contextlib import suppress
@@ -11,7 +12,6 @@ from gguf.constants import GGMLQuantizationType
 
 from benchmarks.random_model import write_random_model
 from benchmarks.vocabulary import BUILTIN_SCALARS, LEARNT, builtin_vocabulary
-from starcoder_lsp.engine.gguf import GGUFHeader, read_header
 from starcoder_lsp.errors import (
     ModelError,
     ModelForeign,
@@ -20,6 +20,7 @@ from starcoder_lsp.errors import (
     ModelTruncated,
     ModelUnsupported,
 )
+from starcoder_lsp.models.gguf import GGUFHeader, read_header
 from tests.support.gguf_files import Plain, write_gguf
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_a_model_describes_itself(starcoder2: Path) -> None:
     assert found.quantisation == "Q8_0"
     assert (found.tokenizer_model, found.tokenizer_pre) == ("gpt2", "starcoder")
     assert found.named_ids == {"eos": 0}
-    assert found.file_bytes == starcoder2.stat().st_size == found.data_end
+    assert found.file_bytes == starcoder2.stat().st_size
     assert found.parameters == pytest.approx(4 * (256 * 256 * 3 + 2 * 256 * 1024) + 256 * LEARNT, rel=0.01)
 
 
@@ -72,9 +73,9 @@ def test_the_vocabulary_is_read_when_asked_for(starcoder2: Path) -> None:
 def test_a_big_vocabulary_takes_no_time(tmp_path: Path) -> None:
     path = tmp_path / "big.gguf"
     write_gguf(path, {**PAIRS, **BUILTIN_SCALARS}, vocabulary=builtin_vocabulary("starcoder2", 49152))
-    started = time.perf_counter()
+    started = time.thread_time()
     found = read_header(path, vocabulary_only=True)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
     assert found.vocab_size == 49152
 
 
@@ -100,6 +101,49 @@ def test_what_does_not_write_text_is_refused(tmp_path: Path, architecture: str) 
 def test_a_model_without_dimensions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnsupported, match="does not state its dimensions"):
         header(tmp_path, llama__context_length=0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("llama.context_length", 2**31),
+        ("llama.context_length", 2**32 - 1),
+        ("llama.context_length", -1),
+        ("llama.context_length", "4096"),
+        ("llama.context_length", 4096.5),
+        ("llama.context_length", True),
+        ("llama.block_count", 513),
+        ("llama.embedding_length", 2**31 - 1),
+        ("llama.attention.head_count", "eight"),
+        ("llama.attention.head_count_kv", ["a", "b"]),
+        ("llama.feed_forward_length", 2**40),
+    ],
+)
+def test_what_a_header_may_claim_has_bounds(tmp_path: Path, key: str, value: Plain | list[Plain]) -> None:
+    with pytest.raises(ModelUnsupported, match=rf"damaged header \({re.escape(key)} is .*download it again"):
+        header(tmp_path, **{key.replace(".", "__"): value})
+
+
+@pytest.mark.parametrize("tokens", [1, 3, 7, 63])
+def test_a_context_too_short_for_anything_gets_advice_that_can_help(tmp_path: Path, tokens: int) -> None:
+    with pytest.raises(ModelUnsupported, match=rf"context of {tokens} tokens, too short.*another conversion"):
+        header(tmp_path, llama__context_length=tokens)
+
+
+def test_a_context_of_two_thousand_million_is_taken(tmp_path: Path) -> None:
+    assert header(tmp_path, llama__context_length=2**31 - 1).context_length == 2**31 - 1
+
+
+def test_a_vocabulary_of_numbers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnsupported, match=r"damaged header \(tokenizer\.ggml\.tokens holds INT32 values\)"):
+        header(tmp_path, tokenizer__ggml__tokens=[1, 2]).vocabulary()
+
+
+def test_a_file_cut_off_after_its_header_was_read(tmp_path: Path) -> None:
+    found = header(tmp_path, tokenizer__ggml__tokens=["a", "b"])
+    found.path.write_bytes(found.path.read_bytes()[:64])
+    with pytest.raises(ModelTruncated):
+        found.vocabulary()
 
 
 def test_an_adapter_is_refused(tmp_path: Path) -> None:
@@ -271,6 +315,17 @@ def test_a_missing_part_is_named(starcoder2: Path, tmp_path: Path) -> None:
     second.unlink()
     with pytest.raises(ModelNotFound, match=r"these are missing: big-00002-of-00002\.gguf\. Put all parts"):
         read_header(first)
+
+
+def test_a_model_in_very_many_parts_names_a_few(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match=r"big-00003-of-99999\.gguf and 99,996 more\. Put") as caught:
+        read_header(tmp_path / "big-00001-of-99999.gguf")
+    assert len(str(caught.value)) < 700
+
+
+def test_part_nought_of_nought_is_a_name_like_others(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match="does not exist"):
+        read_header(tmp_path / "z-00000-of-00000.gguf")
 
 
 def test_a_truncated_part_is_named(starcoder2: Path, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ characters, its socket and its folder.
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -229,17 +229,35 @@ def test_closing_frees_the_folder_and_what_comes_later_is_refused(model: Model, 
     again.close()
 
 
-def test_what_a_dead_process_left_is_swept_and_a_living_one_s_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    names = (f"{2**22 + 1}-x", f"{os.getpid()}-x", "odd-x")
-    dead, alive, other = (tmp_path / f"starcoder-lsp-{name}" for name in names)
-    for folder in (dead, alive, other):
-        folder.mkdir()
-        (folder / "engine.sock").touch()
-    llama_cpp._sweep_dead_folders()
-    assert [folder.exists() for folder in (dead, alive, other)] == [False, True, True]
+def open_copy(model: Model, path: Path) -> LlamaCpp:
+    path.write_bytes(shipped_model().read_bytes())
+    return llama_cpp.load(
+        evolve(model.header, path=path), end_ids=frozenset(), context_window=WINDOW, slots=1, threads=1, gpu_layers=0
+    )
+
+
+def test_a_file_cut_off_while_it_is_loaded_is_an_error_and_not_the_end(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    engine = open_copy(model, path)
+    ids = model.tokenizer.encode(CODE)
+    assert prefill(engine, ids[:20]).completed
+    os.truncate(path, 1000)
+    with pytest.raises(EngineFailed, match="was changed while it was in use"):
+        generate(engine, ids[:30])
+    with pytest.raises(EngineFailed):
+        prefill(engine, ids[:30])
+    engine.close()
+
+
+def test_a_file_moved_over_that_of_a_loaded_model_harms_nothing(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    engine = open_copy(model, path)
+    (tmp_path / "new").write_bytes(b"other")
+    (tmp_path / "new").replace(path)
+    assert prefill(engine, model.tokenizer.encode(CODE)[:20]).completed
+    path.unlink()
+    assert prefill(engine, model.tokenizer.encode(CODE)[:25]).completed
+    engine.close()
 
 
 def test_decoding_leaves_a_core_to_the_editor() -> None:
@@ -247,3 +265,54 @@ def test_decoding_leaves_a_core_to_the_editor() -> None:
     decoding, reading = llama_cpp.default_threads()
     assert 1 <= decoding <= max(1, cores - 1)
     assert 1 <= reading <= cores
+
+
+@pytest.fixture
+def slow(engine: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> LlamaCpp:
+    """An engine of which a step takes so long that each token is a call of its own."""
+    monkeypatch.setattr(llama_cpp, "_LONG_STEP_MS", 0.0)
+    return engine
+
+
+@pytest.mark.parametrize("begin", ["", "\n    ", " val", "resu", "é", "漢字"])
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_a_call_for_each_token_writes_the_same(
+    begin: str, count: int, engine: LlamaCpp, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = []
+    for long_ms, slot in ((1e9, 0), (0.0, 1)):
+        monkeypatch.setattr(llama_cpp, "_LONG_STEP_MS", long_ms)
+        tokens, outcome = generate(engine, ids[:90], count, slot=slot, begin=begin)
+        counts = (outcome.prefill.cached, outcome.prefill.evaluated, outcome.generated, outcome.finish)
+        outcomes.append(([(one.id, one.piece) for one in tokens], counts, engine.cached(slot)))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 11, 12, 13])
+def test_characters_of_several_tokens_come_from_a_call_for_each_as_from_one(
+    count: int, engine: LlamaCpp, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = model.tokenizer.encode('names = ["' + "漢字" * 20)
+    outcomes = []
+    for long_ms, slot in ((1e9, 0), (0.0, 1)):
+        monkeypatch.setattr(llama_cpp, "_LONG_STEP_MS", long_ms)
+        tokens, outcome = generate(engine, ids, count, slot=slot)
+        outcomes.append((b"".join(one.piece for one in tokens).decode(), outcome.generated, outcome.finish))
+    assert outcomes[0] == outcomes[1]
+    assert "漢字漢字".startswith(outcomes[0][0][:4])
+
+
+def test_where_each_token_is_a_call_a_cancel_leaves_no_step_behind(slow: LlamaCpp, ids: list[int]) -> None:
+    cancel, written = CancelToken(), []
+
+    def third(token: Token) -> bool:
+        written.append(token.id)
+        if len(written) == 3:
+            cancel.cancel()
+        return False
+
+    tokens, outcome = generate(slow, ids[:90], 20, on_token=third, cancel=cancel)
+    assert outcome.finish == "cancelled"
+    assert len(tokens) == outcome.generated == 3
+    again = prefill(slow, [*ids[:90], *written, 5, 6])
+    assert again.cached == 92, "the library evaluated the third, too"

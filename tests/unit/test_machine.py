@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections import namedtuple
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from attrs import define
 
 from starcoder_lsp.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @define
@@ -89,3 +93,37 @@ def test_counters_that_jump_back_are_no_load(machine: Machine, system: System) -
     system.pass_time(10, idle=500)
     assert machine.has_room()
     assert 0 <= machine.busy_share <= 1
+
+
+def raising(error: Exception) -> Callable[[], object]:
+    def ask() -> object:
+        raise error
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("/sys/class/power_supply"), PermissionError("no"), NotImplementedError(), IndexError()]
+)
+def test_a_battery_that_cannot_be_asked_for_is_none_and_is_asked_once(
+    machine: Machine,
+    system: System,
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """psutil raises where /sys/class/power_supply is missing: https://github.com/giampaolo/psutil/issues/2067."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(psutil, "sensors_battery", raising(error))
+    for _ in range(3):
+        system.pass_time(10, idle=40)
+        assert machine.has_room()
+    assert len(caplog.records) == 1
+    system.pass_time(10, idle=1)
+    assert not machine.has_room()  # the processors are looked at all the same
+
+
+def test_a_machine_without_counters_has_room(machine: Machine, system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_times", raising(FileNotFoundError("/proc/stat")))
+    system.pass_time(10, idle=0)
+    assert machine.has_room()

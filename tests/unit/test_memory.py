@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from starcoder_lsp.engine.gguf import GGUFHeader
-from starcoder_lsp.engine.memory import (
+from starcoder_lsp.errors import ModelTooLarge
+from starcoder_lsp.models.gguf import GGUFHeader
+from starcoder_lsp.models.memory import (
     F32,
     MemoryPlan,
     available_memory,
@@ -14,7 +15,6 @@ from starcoder_lsp.engine.memory import (
     human,
     plan_memory,
 )
-from starcoder_lsp.errors import ModelTooLarge
 
 MIB = 2**20
 
@@ -38,12 +38,9 @@ def header(
         parameters=parameters,
         file_bytes=file_bytes,
         tensor_count=1,
-        data_end=file_bytes,
         quantisation="Q8_0",
-        sliding_window=None,
         tokenizer_model="gpt2",
         tokenizer_pre="starcoder",
-        add_space_prefix=False,
         named_ids={},
         metadata={},
     )

@@ -33,7 +33,7 @@ def prompts(
         budget=options.pop("budget", 200),  # type: ignore[arg-type]
         anchor=Anchor(),
         chunks=words.chunks,
-        context=Context(ids, names_path=bool(path), inside_prefix=bool(options.pop("inside", False))),
+        contexts=[Context(ids, names_path=bool(path), inside_prefix=bool(options.pop("inside", False)))],
         **options,  # type: ignore[arg-type]
     )
     return ["".join(SPELLED.get(one) or words.decode([one]) for one in prompt.ids) for prompt in found]
@@ -111,8 +111,16 @@ def test_a_text_that_sentencepiece_gives_a_space() -> None:
     assert prompts("a▌b", CODELLAMA, layout="spm") == ["{bos}{pre}{suf}b{mid} a"]
 
 
-def test_a_context_too_large_for_the_budget_is_left_out() -> None:
-    assert prompts("a▌b", context="{repo}" + "x" * 80, path="a.py", budget=90)[0] == "{pre}{suf}b{mid}a"
+def test_the_windows_do_not_depend_on_the_context() -> None:
+    words, text = Words(), "".join(f"line {number}\n" for number in range(90))
+    place, anchor = Place(text, len(text) // 2, "src/a.py"), Anchor()
+    contexts = [Context(tuple([MID + 40] * size), names_path=size > 1, key=str(size)) for size in (1, 30, 90)]
+    found = candidates(
+        place, tokens=STARCODER2, budget=100, anchor=anchor, chunks=words.chunks, layout="spm", contexts=contexts
+    )
+    assert [one.context.key for one in found] == ["1", "30", "90"]
+    assert len({(one.prefix, one.suffix) for one in found}) == 1
+    assert all(len(one.ids) - len(one.context.ids) <= 100 for one in found)
 
 
 def test_a_budget_too_small_is_refused() -> None:
@@ -142,3 +150,28 @@ def test_a_variant_skips_the_closers_so_that_its_front_stays() -> None:
 def test_no_variant_without_closers_or_without_spm() -> None:
     assert len(prompts("foo(▌\nb", skip_closers=True)) == 2
     assert len(prompts("foo(▌)", skip_closers=True, layout="psm")) == 1
+
+
+SEED = tokens_of("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>", architecture="llama")
+
+
+@pytest.mark.parametrize("layout", ["auto", "spm", "psm"])
+def test_a_family_that_knows_one_order_keeps_it_whatever_is_asked_for(layout: str) -> None:
+    assert prompts("a▌b", SEED, layout=layout) == ["{suf}b{pre}a{mid}"]
+
+
+def test_a_keystroke_in_spm1_changes_what_was_typed_and_one_token() -> None:
+    words = Words()
+    before, after = (
+        candidates(Place(text + "\nend", len(text)), tokens=SEED, budget=200, anchor=Anchor(), chunks=words.chunks)[
+            0
+        ].ids
+        for text in ("x = 1\ny", "x = 1\ny =")
+    )
+    common = next(at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other)
+    assert len(before) - common == 1
+    assert words.decode(after[common:-1]) == " ="
+
+
+def test_closers_are_skipped_in_spm1_too() -> None:
+    assert prompts("foo(▌);\nb", SEED, skip_closers=True) == ["{suf});\nb{pre}foo({mid}", "{suf}\nb{pre}foo({mid}"]

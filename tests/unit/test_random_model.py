@@ -9,8 +9,8 @@ import pytest
 from benchmarks.random_model import FILE_TYPES, main, write_random_model
 from benchmarks.random_weights import random_tensor
 from starcoder_lsp.completion.fim import resolve_family
-from starcoder_lsp.engine.gguf import read_header
-from starcoder_lsp.engine.tokenizer import Tokenizer
+from starcoder_lsp.models.gguf import read_header
+from starcoder_lsp.tokens.tokenizer import Tokenizer
 from tests.support.llama_cpp_tokenizer import LlamaCppTokenizer
 
 if TYPE_CHECKING:

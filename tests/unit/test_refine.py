@@ -17,7 +17,7 @@ def check(marked: str, written: str, expected: str) -> None:
         ("foo(▌)", "x)", "x"),
         ("foo(▌)", "x))", "x"),
         ("foo(▌)", "x, bar(y))", "x, bar(y)"),
-        ("foo(▌)", "x)\nbar(y)", "x)\nbar(y"),
+        ("foo(▌)", "x)\nbar(y)", "x"),
         ("foo(▌);", "x);", "x"),
         ("foo(▌):", "self, x):", "self, x"),
         ("foo([▌])", "1, 2])", "1, 2"),
@@ -34,6 +34,27 @@ def check(marked: str, written: str, expected: str) -> None:
         ("Box<▌>", "dyn Fn(u8) -> u8>", "dyn Fn(u8) -> u8"),
         ("<div ▌>", 'id="x">', 'id="x"'),
         ("<a onClick={() => ▌}>", "f()}>", "f()"),
+        # whatever follows the closer
+        ("foo(▌)  # note", "a, b)", "a, b"),
+        ("print(foo(▌), 1)", "a, b)", "a, b"),
+        ("foo(▌).bar()", "a, b)", "a, b"),
+        ("assert f(▌) == 1", "x)", "x"),
+        ("items[▌] = 1", "i]", "i"),
+        ("def f(▌) -> int:", "a, b)", "a, b"),
+        ("if (▌) { // go", "a > b) {", "a > b"),
+        ("elseif M.paused(status, buf▌) then", "):", ""),
+        ("if (rest▌) then", "):", ""),
+        ("function f(handlers: ▌): LanguageClient {", "ClientHandlers) {", "ClientHandlers"),
+        ("import { homedir ▌} from 'node:os';", "} from 'node:path/'", ""),
+        ("    if (a) {\n        foo(▌); // why", "b);", "b"),
+        # opened on another line
+        ("foo(\n    a▌)", ", b)", ", b"),
+        ("foo(a,\n    bar(▌))", "x))", "x"),
+        ("foo(\n    bar(▌\n)", "x))", "x)"),
+        ("foo(\n    bar(▌)\n)", "x))", "x"),
+        ("foo(a,\n    (v▌);", "oid*)b", "oid*)b"),
+        ('x = "src/*"\nfoo(▌), b', "a), c", "a"),
+        ("foo([\n    ▌\n])", "1,\n    2,\n])", "1,\n    2,"),
     ],
 )
 def test_brackets_behind_the_cursor_are_not_closed_twice(marked: str, written: str, expected: str) -> None:
@@ -55,6 +76,10 @@ def test_brackets_behind_the_cursor_are_not_closed_twice(marked: str, written: s
         ('{"a": "▌",', 'b",', "b"),
         (r'x = "▌"', r'a\"b"', r"a\"b"),
         ('x["▌"]', 'key"]', "key"),
+        ('x = "▌" + y', 'abc"', "abc"),
+        ('x = "▌" + y', 'abc" + z', "abc"),
+        ('foo("▌", 1)  # note', 'a")', "a"),
+        ('x = ["a", "▌], ["b"]', 'c"', 'c"'),  # the file does not close it
     ],
 )
 def test_quotes_behind_the_cursor_are_not_closed_twice(marked: str, written: str, expected: str) -> None:
@@ -83,6 +108,11 @@ def test_quotes_behind_the_cursor_are_not_closed_twice(marked: str, written: str
         ("import ▌as np", "numpy  ", "numpy "),
         ("foo(▌x)", "a, x)", "a, "),
         ("x = ▌  # why", "1  # why", "1"),
+        ("if x▌: # why", " > 0:", " > 0"),
+        ("foo(a▌, b)", ", c,", ", c"),
+        ("if x▌:", ":\n    return 1", ""),
+        ("if x▌:", " > 0:\n    return 1", " > 0"),
+        ("return ▌;", "x;\n  y();", "x"),
     ],
 )
 def test_the_rest_of_the_line_is_not_repeated(marked: str, written: str, expected: str) -> None:
@@ -125,6 +155,12 @@ def test_the_rest_of_the_line_is_not_repeated(marked: str, written: str, expecte
         ("if (a) {▌}", " return b "[:-1]),
         ("<p>▌</p>", "a <b>c</b>"),
         ("foo▌()", "_bar"),
+        ("foo(▌).bar()", "x).baz(y"),
+        ("print(foo(▌), 1)", "a), bar(b"),
+        ("if (▌) {", "f(a) && g(b)"),
+        ('x = "▌" + y', 'a" + "b'),
+        ("    *) x='▌'", "a)"),
+        ("impl<'a, T: A▌> {", " + 'static"),
     ],
 )
 def test_good_suggestions_in_front_of_something_survive(marked: str, written: str) -> None:
@@ -154,7 +190,7 @@ def test_good_suggestions_in_front_of_something_survive(marked: str, written: st
         ("x = '▌", "<a href=/>"),
         ("▌", "usage: prog <filename> <s>x</s>"),
         ("x = ▌", "a < b > c"),
-        ("▌", "-" * 80),
+        ("# " + "-" * 70 + "\nx\n▌", "# " + "-" * 70),
         ("▌", "émoji = '🎉'"),
         ("a\n▌", "b\nc\nb\nc"),
         ("▌", "x = 1\n\ty = 2"),
@@ -214,6 +250,25 @@ def test_what_the_file_says_below_or_above_is_not_said_again(marked: str, writte
 )
 def test_noise_is_cut(written: str, expected: str) -> None:
     check("x▌", written, expected)
+
+
+@pytest.mark.parametrize(
+    ("marked", "written", "expected"),
+    [
+        ("    return a +▌", " b +", " b"),
+        ("zlib.decompressobj(zlib.MAX_WBITS |▌)", " zlib.MAX_WBITS |", " zlib.MAX_WBITS"),
+        ("    return▌", " BindableLogger(", " BindableLogger"),
+        ("    if old in ▌", "event_", ""),
+        ("foo(samesite, sames▌)", "=sames,", ""),
+        ("foo(a=1, ▌)", "a=1)", ""),
+        ("Same as bind, ex▌", "z" * 94, ""),
+        ("def f():▌", "\n    if a:\n        return b(\n            c,\n        )", None),
+        ("if (a) ▌", "{\n  b(() => {\n    c();\n  });\n}", None),
+        ("x = ▌\n    a,\n)", "foo(", "foo("),
+    ],
+)
+def test_what_ends_in_the_middle_or_contradicts_is_cut(marked: str, written: str, expected: str | None) -> None:
+    check(marked, written, written if expected is None else expected)
 
 
 def test_loops_are_cut() -> None:

@@ -14,20 +14,25 @@ import pytest
 from attrs import evolve
 
 from benchmarks.random_model import write_random_model
-from starcoder_lsp.engine import ggml_container
+from starcoder_lsp.config import Settings
 from starcoder_lsp.engine import repack as repacking
-from starcoder_lsp.engine.ggml_container import read_container
-from starcoder_lsp.engine.ggml_header import read_ggml_header
-from starcoder_lsp.engine.gguf import read_header
+from starcoder_lsp.engine.base import CancelToken
 from starcoder_lsp.engine.repack import cache_folder, repack, repacked_path
-from starcoder_lsp.engine.tokenizer import Tokenizer
-from starcoder_lsp.errors import ModelError, ModelUnsupported
+from starcoder_lsp.errors import Cancelled, ModelError, ModelUnsupported
+from starcoder_lsp.loading import load
+from starcoder_lsp.models.ggml import container as ggml_container
+from starcoder_lsp.models.ggml.container import read_container
+from starcoder_lsp.models.ggml.header import read_ggml_header
+from starcoder_lsp.models.gguf import read_header
+from starcoder_lsp.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+pytestmark = pytest.mark.slow
 
 TEXT = "def f(x):\n\treturn {'ä': x ** 2, \"日本\": '<fim_middle>'}  # 12345 🎉\n"
 
@@ -96,6 +101,15 @@ def test_it_is_done_once(source: Path, tmp_path: Path) -> None:
     assert calls == []
 
 
+@pytest.mark.parametrize("keep", [0, 100, -1])
+def test_a_damaged_copy_is_made_again(source: Path, tmp_path: Path, keep: int) -> None:
+    copy = repack(read_header(source), folder=tmp_path)
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[:keep])
+    assert repack(read_header(source), folder=tmp_path) == copy
+    assert copy.read_bytes() == whole
+
+
 def test_progress_goes_from_nothing_to_all(source: Path, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     copy = repack(read_header(source), folder=tmp_path, progress=lambda *call: calls.append(call))
@@ -134,6 +148,23 @@ def test_a_folder_that_cannot_be_written_to(source: Path, tmp_path: Path) -> Non
         repack(read_header(source), folder=tmp_path / "file" / "cache")
 
 
+def test_a_load_that_repacks_is_cancelled_and_leaves_no_file(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repacking, "cache_folder", lambda: tmp_path)
+    cancel, seen = CancelToken(), []
+
+    def report(message: str, percent: int | None) -> None:
+        if percent is not None:
+            seen.append(message)
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        load(Settings(model=str(source), engine="ctransformers", context_size=256), report, cancel)
+    assert len(seen) == 1
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_an_interrupted_repacking_leaves_no_file(source: Path, tmp_path: Path) -> None:
     def interrupt(done: int, total: int) -> None:
         if done > total // 2:
@@ -148,7 +179,7 @@ def test_an_interrupted_repacking_leaves_no_file(source: Path, tmp_path: Path) -
 PROCESS = """
 import os, signal, sys
 from pathlib import Path
-from starcoder_lsp.engine.gguf import read_header
+from starcoder_lsp.models.gguf import read_header
 from starcoder_lsp.engine.repack import repack
 written = 0
 def progress(done, total):

@@ -38,6 +38,26 @@ def test_the_wait(answer_ms: float, expected: float) -> None:
     assert rhythm.wait_ms(now, answer_ms, least=40, most=400) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("answer_ms", "expected"), [(6, 0), (9.9, 0), (10, 10), (50, 50), (500, 200)])
+def test_an_answer_that_costs_next_to_nothing_is_not_waited_for(answer_ms: float, expected: float) -> None:
+    rhythm, now = typed()
+    assert rhythm.wait_ms(now, answer_ms, least=0, most=400) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("answer_ms", "first_ms", "expected"),
+    [
+        (1_000, 250, 0),  # its first piece takes longer than the next key
+        (1_000, 120, 80),  # it is there when the next key would have come
+        (80, 20, 80),  # as long as the whole would take is short enough
+    ],
+)
+def test_what_can_be_done_ahead_is_done_during_the_wait(answer_ms: float, first_ms: float, expected: float) -> None:
+    rhythm, now = typed()
+    assert rhythm.wait_ms(now, answer_ms, least=0, most=400, first_ms=first_ms) == pytest.approx(expected)
+    assert rhythm.wait_ms(now, answer_ms, least=90, most=400, first_ms=first_ms) == pytest.approx(max(90, expected))
+
+
 def test_the_wait_is_bounded_above() -> None:
     rhythm, now = typed(*[900.0] * 30)
     assert rhythm.wait_ms(now, 10_000, least=40, most=400) == 400

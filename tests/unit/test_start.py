@@ -40,5 +40,5 @@ async def test_without_initialized_it_begins_at_the_first_document() -> None:
 async def test_without_initialized_it_begins_at_the_first_command(name: str) -> None:
     client = Silent()
     client.command(name)
-    await until(lambda: client.loads.runtimes, "the load")
+    await until(lambda: client.loads.completers, "the load")
     await client.end()

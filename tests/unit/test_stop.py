@@ -164,6 +164,11 @@ def test_loops_within_a_line_end_early() -> None:
     assert written <= 24
 
 
+def test_a_run_of_one_letter_ends_at_the_ninth() -> None:
+    assert generated("Same as bind, ex▌", "z" * 94) == ("", 9)
+    assert generated("Our __▌", "_" * 94) == ("", 7)
+
+
 def test_a_row_of_zeros_is_no_loop() -> None:
     check("x = [▌]", "0, 0, 0, 0", "0, 0, 0, 0")
 

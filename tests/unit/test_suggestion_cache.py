@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from starcoder_lsp.completion.cache import Made, SuggestionCache
+from starcoder_lsp.completion.cache import Suggestion, SuggestionCache
 from tests.support.places import split
 
 
-def made(marked: str, insert: str, conditions: object = None, *, complete: bool = True) -> Made:
+def made(marked: str, insert: str, conditions: object = None) -> Suggestion:
     text, offset = split(marked)
-    return Made(conditions, text, offset, insert, complete=complete)
+    return Suggestion(conditions, text, offset, insert)
 
 
 def found(cache: SuggestionCache, marked: str, conditions: object = None) -> str | None:
     hit = cache.find(conditions, *split(marked))
-    return hit.rest if hit else None
+    return hit[1] if hit else None
 
 
 @pytest.fixture
@@ -88,15 +88,25 @@ def test_nothing_to_say_is_remembered_for_its_place_only() -> None:
     assert found(cache, "foo(x▌)") is None
 
 
-def test_a_doubtful_one_is_there_for_those_who_want_it() -> None:
+def test_one_that_was_asked_for_by_hand_serves_all_and_another_none_that_asks_by_hand() -> None:
     cache = SuggestionCache()
-    cache.put(Made(None, "x = ", 4, "y + z", doubtful=True))
-    assert found(cache, "x = ▌") == ""  # nothing to say, and nothing to make again
-    assert found(cache, "x = y▌") is None
-    for marked, rest in (("x = ▌", "y + z"), ("x = y▌", " + z")):
-        hit = cache.find(None, *split(marked), doubtful=True)
-        assert hit is not None
-        assert hit.rest == rest
+    cache.put(Suggestion(None, "x = ", 4, "y"))
+    assert cache.find(None, "x = ", 4, by_hand=True) is None
+    by_hand = Suggestion(None, "x = ", 4, "y + z", by_hand=True)
+    cache.put(by_hand)
+    for wanted in (True, False):
+        assert cache.find(None, "x = ", 4, by_hand=wanted) == (by_hand, "y + z")
+        assert cache.find(None, "x = y", 5, by_hand=wanted) == (by_hand, " + z")
+
+
+def test_each_of_several_may_be_typed_through() -> None:
+    cache = SuggestionCache()
+    cache.put(Suggestion(None, "x = ", 4, "y + z", others=("f(y)", "yes")))
+    assert found(cache, "x = ▌") == "y + z"
+    assert found(cache, "x = f▌") == "(y)"
+    assert found(cache, "x = y▌") == " + z"
+    assert found(cache, "x = ye▌") == "s"
+    assert found(cache, "x = q▌") is None
 
 
 def test_the_newest_wins(cache: SuggestionCache) -> None:
@@ -106,12 +116,12 @@ def test_the_newest_wins(cache: SuggestionCache) -> None:
     assert found(cache, "x\nfoo(q▌)\ny") == "uuz"
 
 
-def test_what_was_not_finished_can_be_forgotten(cache: SuggestionCache) -> None:
-    cache.put(made("▌a", "b", complete=False))
-    assert found(cache, "▌a") == "b"
-    cache.drop_incomplete()
-    assert found(cache, "▌a") is None
-    assert found(cache, "x\nfoo(▌)\ny") == "bar, baz"
+def test_an_outdated_one_holds_only_while_it_is_typed_through(cache: SuggestionCache) -> None:
+    def find(marked: str) -> object:
+        return cache.find(None, *split(marked), outdated=lambda one: one.insert == "bar, baz")
+
+    assert find("x\nfoo(▌)\ny") is None
+    assert find("x\nfoo(b▌)\ny") == (made("x\nfoo(▌)\ny", "bar, baz"), "ar, baz")
 
 
 def test_it_can_be_emptied(cache: SuggestionCache) -> None:

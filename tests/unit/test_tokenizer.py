@@ -9,13 +9,13 @@ import pytest
 from attrs import evolve
 
 from starcoder_lsp.completion.fim import resolve_family
-from starcoder_lsp.engine.gguf import GGUFHeader, Vocabulary, read_header
-from starcoder_lsp.engine.lines import LineEncoder
-from starcoder_lsp.engine.tokenizer import Tokenizer
 from starcoder_lsp.errors import ModelUnsupported
+from starcoder_lsp.models.gguf import GGUFHeader, Vocabulary, read_header
+from starcoder_lsp.tokens.lines import LineEncoder
+from starcoder_lsp.tokens.tokenizer import Tokenizer
 from tests.support.gguf_files import write_gguf
 from tests.support.llama_cpp_tokenizer import LlamaCppTokenizer
-from tests.support.texts import NASTY, library_files
+from tests.support.texts import NASTY, real_files
 from tests.support.vocabularies import REAL, RULES, SENTENCEPIECE, real_vocabulary, tiny_model, vocabulary_file
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def tokenizer_of(rule: str) -> Tokenizer:
 def differing(tokenizer: Tokenizer, model: Path, texts: list[str]) -> list[str]:
     """The texts of which llama.cpp makes other ids."""
     reference = LlamaCppTokenizer(model)
-    leading = " " if read_header(model).add_space_prefix else ""  # llama.cpp puts it there by itself
+    leading = " " if read_header(model).tokenizer_model == "llama" else ""  # llama.cpp puts it there by itself
     different = [text for text in texts if text and tokenizer.encode(leading + text) != reference.encode(text)]
     reference.close()
     return different
@@ -47,7 +47,7 @@ def differing(tokenizer: Tokenizer, model: Path, texts: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("rule", MOST_OF_THEM_LATER)
 def test_ids_are_those_of_llama_cpp(rule: str) -> None:
-    texts = [*NASTY, *library_files(step=100)]
+    texts = [*NASTY, *real_files()]
     assert differing(tokenizer_of(rule), tiny_model(vocabulary_file(rule)), texts) == []
 
 
@@ -59,7 +59,7 @@ def test_ids_are_those_of_llama_cpp_with_real_vocabularies(name: str) -> None:
     header = read_header(path, vocabulary_only=True)
     if header.tokenizer_pre is None:  # the random model says starcoder2, of which another rule is known
         header = evolve(header, tokenizer_pre="default")
-    texts = [*NASTY, *library_files(step=6 if name in {"starcoder", "refact"} else 50)]
+    texts = [*NASTY, *real_files()]
     assert differing(Tokenizer.from_header(header), tiny_model(path), texts) == []
 
 
@@ -98,7 +98,7 @@ def test_control_tokens_have_a_spelling_and_no_text() -> None:
 def test_what_may_be_encoded_otherwise_is_known(rule: str) -> None:
     """In front of the open end, the ids are those of the text with anything behind it."""
     tokenizer, random = tokenizer_of(rule), Random(rule)  # noqa: S311 -- any places will do
-    text = "".join(library_files(step=100))[:400_000].replace("'", "")  # n't, 're: rules that look behind a quote
+    text = "".join(real_files())[:400_000].replace("'", "")  # n't, 're: rules that look behind a quote
     wrong = []
     for _ in range(400):
         cursor = random.randrange(200, len(text) - 200)
@@ -240,7 +240,7 @@ def test_the_memory_of_lines_is_bounded() -> None:
 def test_a_keystroke_costs_a_line() -> None:
     tokenizer = tokenizer_of("starcoder")
     encoder = LineEncoder(tokenizer)
-    text = "".join(library_files(step=50))[:100_000]
+    text = "".join(real_files())[:100_000]
     encoder.encode(text)
     calls: list[str] = []
     encode = tokenizer.encode
@@ -257,7 +257,7 @@ def test_a_keystroke_costs_a_line() -> None:
 
 
 def test_a_very_long_line_is_encoded_in_pieces() -> None:
-    line = "".join(library_files(step=100))[:100_000].replace("\r", " ").replace("\n", " ")
+    line = "".join(real_files())[:100_000].replace("\r", " ").replace("\n", " ")
     for rule in RULES:
         tokenizer = tokenizer_of(rule)
         encoder = LineEncoder(tokenizer)
@@ -270,6 +270,6 @@ def test_a_very_long_line_is_encoded_in_pieces() -> None:
 def test_dividing_takes_linear_time(text: str) -> None:
     for rule in RULES:
         chunk = tokenizer_of(rule).chunk
-        started = time.perf_counter()
+        started = time.thread_time()
         assert "".join(chunk.findall(text)) == text
-        assert time.perf_counter() - started < 1, rule
+        assert time.thread_time() - started < 1, rule  # ms; minutes where it takes quadratic time

@@ -29,7 +29,7 @@ return {
   get_language_id = function(_, filetype)
     return language_ids[filetype] or filetype
   end,
-  -- The server reads ahead while you type: it wants each keystroke soon (the default is 150).
-  flags = { debounce_text_changes = 20 },
+  -- The server reads ahead while you type: it wants each keystroke at once (the default is 150 ms later). A change is a few bytes.
+  flags = { debounce_text_changes = 0 },
   init_options = {},
 }

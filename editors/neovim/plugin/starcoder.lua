@@ -33,6 +33,7 @@ end
 plug('accept', 'accept', 'Accept the suggestion')
 plug('accept-word', 'accept_word', 'Accept the next word of the suggestion')
 plug('accept-line', 'accept_line', 'Accept the next line of the suggestion')
+plug('suggest', 'suggest', 'Ask for a suggestion here')
 plug('dismiss', 'dismiss', 'Hide the suggestion')
 
 local command = vim.api.nvim_create_user_command
@@ -51,6 +52,42 @@ end, {
     return require('starcoder.commands').complete_model(lead)
   end,
 })
+command('StarcoderGetModel', function(args)
+  local fetch = require('starcoder.fetch')
+  if args.bang then
+    fetch.cancel()
+  else
+    fetch.get(args.args)
+  end
+end, { nargs = '?', bang = true, desc = 'Fetch a model, or pick one (!: end the fetch under way)' })
 command('StarcoderStatus', function()
   require('starcoder.commands').status()
 end, { desc = 'Say what starcoder-lsp is doing' })
+command('StarcoderWhy', function()
+  require('starcoder.commands').why()
+end, { desc = 'Show what was read for the suggestion at hand' })
+
+-- The same by one name: `:Starcoder usage`, `:Starcoder status` …
+local words = { 'model', 'pause', 'resume', 'status', 'usage', 'why' }
+command('Starcoder', function(args)
+  local word, rest = args.fargs[1], args.fargs[2] or ''
+  if word == 'usage' then
+    require('starcoder.usage')()
+  elseif vim.list_contains(words, word) then
+    vim.cmd({ cmd = 'Starcoder' .. word:sub(1, 1):upper() .. word:sub(2), bang = args.bang, args = rest ~= '' and { rest } or {} })
+  else
+    vim.notify('starcoder: there is no ' .. word .. '; there are ' .. table.concat(words, ', '), vim.log.levels.ERROR)
+  end
+end, {
+  nargs = '+',
+  bang = true,
+  desc = 'Usage, why, status, model, pause or resume',
+  complete = function(lead, line)
+    if line:match('^%s*Starcoder!?%s+model%s') then
+      return require('starcoder.commands').complete_model(lead)
+    end
+    return vim.tbl_filter(function(word)
+      return vim.startswith(word, lead)
+    end, words)
+  end,
+})

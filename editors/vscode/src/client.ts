@@ -1,15 +1,18 @@
 /** One language client for one run of the server: made, started, and thrown away. */
 
 import * as vscode from 'vscode';
-import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, State, type LanguageClientOptions, type Middleware } from 'vscode-languageclient/node';
-import { section, serverOptions } from './config';
+import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, ShowMessageNotification, State, type LanguageClientOptions, type Middleware } from 'vscode-languageclient/node';
+import { section, serverOptions, startOptions } from './config';
 import { refreshNotification, statusNotification, type ServerStatus } from './protocol';
 import type { ServerExecutable } from './serverLocator';
 import type { ServerLog } from './serverLog';
+import { showServerMessage } from './serverMessages';
 
 export interface ClientHandlers {
   readonly log: vscode.LogOutputChannel;
   readonly serverLog: ServerLog;
+  /** keys of servers, by their names */
+  readonly secrets: Record<string, string>;
   readonly middleware: Middleware;
   readonly onStatus: (status: ServerStatus) => void;
   readonly onRefresh: (uri: string) => void;
@@ -34,7 +37,7 @@ export function createClient(server: ServerExecutable, handlers: ClientHandlers)
     outputChannel: log,
     traceOutputChannel: log,
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    initializationOptions: serverOptions,
+    initializationOptions: () => ({ ...startOptions(), secrets: handlers.secrets }),
     stdioOptions: {
       stdout: () => undefined, // belongs to the protocol
       stderr: stream => {
@@ -64,6 +67,7 @@ export function createClient(server: ServerExecutable, handlers: ClientHandlers)
   client.onNotification(refreshNotification, ({ uri }) => {
     handlers.onRefresh(uri);
   });
+  client.onNotification(ShowMessageNotification.type, showServerMessage);
   client.onDidChangeState(({ oldState, newState }) => {
     if (oldState === State.Running && newState === State.Stopped && !stopping.has(client)) {
       handlers.onCrash();

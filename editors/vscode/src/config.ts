@@ -4,16 +4,24 @@ import * as vscode from 'vscode';
 
 export const section = 'starcoder';
 
-/** Every option of docs/protocol.md that is a setting; `refresh` is a fact about this client, not a choice. */
+/** The options of docs/protocol.md that are settings; `refresh` is a fact about this client, not a choice. */
 const serverOptionNames = [
-  'model', 'engine', 'enabled', 'languages', 'contextSize', 'gpuLayers', 'threads', 'flashAttention', 'layout', 'multiline',
-  'maxTokens', 'minConfidence', 'debounceMin', 'debounceMax', 'prefillWhileTyping', 'plainCompletion', 'logLevel',
+  'model', 'engine', 'enabled', 'languages', 'contextSize', 'gpuLayers', 'threads', 'flashAttention', 'cacheType', 'lora', 'layout',
+  'chatMarkup', 'shared', 'multiline', 'maxTokens', 'confidence', 'debounceMin', 'debounceMax', 'prefillWhileTyping', 'plainCompletion', 'usage.enabled', 'logLevel',
+  'context.enabled', 'context.budget', 'context.exclude', 'context.maxFiles',
 ] as const;
 
-export function serverOptions(): Record<string, unknown> {
+/** Where code goes, also onto the disk: the server takes these only as it starts. Changing one starts it anew. */
+export const startOptionNames = ['engines', 'cache.disk', 'cache.folder'] as const;
+
+export const serverOptions = (): Record<string, unknown> => ({ refresh: true, ...given(serverOptionNames) });
+
+export const startOptions = (): Record<string, unknown> => ({ ...serverOptions(), ...given(startOptionNames) });
+
+function given(names: readonly string[]): Record<string, unknown> {
   const settings = vscode.workspace.getConfiguration(section);
-  const options: Record<string, unknown> = { refresh: true };
-  for (const name of serverOptionNames) {
+  const options: Record<string, unknown> = {};
+  for (const name of names) {
     const value = settings.get<unknown>(name);
     if (value !== undefined && value !== null) {
       options[name] = value;
@@ -25,6 +33,7 @@ export function serverOptions(): Record<string, unknown> {
 export interface ServerSettings {
   readonly path: string;
   readonly python: string;
+  /** what pip installs; empty: the wheel that came with the extension */
   readonly installSpec: string;
 }
 
@@ -33,7 +42,7 @@ export function serverSettings(): ServerSettings {
   return {
     path: settings.get('path', '').trim(),
     python: settings.get('python', '').trim(),
-    installSpec: settings.get('installSpec', '').trim() || 'starcoder-lsp',
+    installSpec: settings.get('installSpec', '').trim(),
   };
 }
 

@@ -3,9 +3,11 @@
 import * as vscode from 'vscode';
 import type { Middleware } from 'vscode-languageclient/node';
 import { registerCommands } from './commands';
-import { section } from './config';
+import { section, startOptionNames } from './config';
 import { Enablement } from './enablement';
-import { offerInstallation } from './installOffer';
+import { Installation } from './installation';
+import { InstallOffer } from './installOffer';
+import { Keys } from './keys';
 import { OwnEnvironment } from './ownEnvironment';
 import { ServerCommand } from './protocol';
 import { onDidSelectInterpreter } from './pythonExtension';
@@ -13,13 +15,16 @@ import { Server } from './server';
 import { ServerInstaller } from './serverInstaller';
 import { createStatusItem } from './status';
 import { Suggestions } from './suggestions';
+import { tickFirstStep } from './walkthrough';
+import { WhySuggestion } from './whySuggestion';
 
 let server: Server | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('StarCoder', { log: true });
   const own = new OwnEnvironment(context.globalStorageUri.fsPath);
-  const started = new Server(own, log, (): Middleware => ({
+  const keys = new Keys(context.secrets);
+  const started = new Server(own, keys, log, (): Middleware => ({
     ...suggestions.middleware,
     executeCommand: (command, args, next) => {
       if (command === ServerCommand.accept) {
@@ -31,25 +36,29 @@ export function activate(context: vscode.ExtensionContext): void {
   server = started;
   const enablement = new Enablement(started.send);
   const suggestions = new Suggestions(enablement, started.send);
-  const installer = new ServerInstaller(own, log);
+  const installation = new Installation(started, new ServerInstaller(own, context.extensionPath, log));
 
-  let offered = false;
+  const why = new WhySuggestion(started);
+
+  const offer = new InstallOffer(started);
   context.subscriptions.push(
     log,
     suggestions,
-    createStatusItem(started, enablement),
-    registerCommands({ extensionId: context.extension.id, log, server: started, installer, enablement, suggestions }),
+    why,
+    createStatusItem(started, enablement, installation),
+    tickFirstStep(started),
+    registerCommands({ extensionId: context.extension.id, log, server: started, installation, enablement, suggestions, why, keys }),
+    keys.onDidChange(() => started.restart()),
     started.onDidStart(() => enablement.tellNewServer()),
     started.onRefresh(uri => suggestions.refresh(uri)),
     started.onDidChangePhase(({ kind }) => {
       void vscode.commands.executeCommand('setContext', 'starcoder.serverReady', kind === 'running');
-      if (kind === 'missing' && !offered) {
-        offered = true; // once a session; the status bar goes on saying it
-        void offerInstallation();
+      if (kind === 'missing') {
+        void offer.make();
       }
     }),
     vscode.workspace.onDidChangeConfiguration(event => {
-      if (event.affectsConfiguration(`${section}.server.path`)) {
+      if (['server.path', ...startOptionNames].some(name => event.affectsConfiguration(`${section}.${name}`))) {
         void started.restart();
       } else if (event.affectsConfiguration(section)) {
         started.sendOptions();

@@ -4,9 +4,11 @@ import * as vscode from 'vscode';
 import { setModel } from './config';
 import { ServerCommand, type ServerModel } from './protocol';
 import type { Server } from './server';
+import { size } from './sizes';
 
 interface Entry extends vscode.QuickPickItem {
   readonly model?: string;
+  readonly getsMore?: boolean;
 }
 
 export async function selectModel(server: Server): Promise<void> {
@@ -17,9 +19,14 @@ export async function selectModel(server: Server): Promise<void> {
   const models = server.request(ServerCommand.models).then(answer => [
     ...(answer as readonly ServerModel[]).map(entry),
     { label: '', kind: vscode.QuickPickItemKind.Separator },
+    { label: '$(cloud-download) Get another model…', description: 'from the catalogue, or an address', getsMore: true },
     { label: '$(folder-opened) Another file…', description: 'GGUF or GGML' },
   ]);
   const choice = await vscode.window.showQuickPick<Entry>(models, { title: 'StarCoder: model', matchOnDescription: true, matchOnDetail: true });
+  if (choice?.getsMore) {
+    await vscode.commands.executeCommand('starcoder.getModel');
+    return;
+  }
   const model = choice && (choice.model ?? (await pickFile()));
   if (!model) {
     return;
@@ -39,10 +46,6 @@ function entry({ name, path, bytes, current }: ServerModel): Entry {
     ...(path !== null && { detail: path }),
     model: name,
   };
-}
-
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.round(bytes / 1e6))} MB`;
 }
 
 async function pickFile(): Promise<string | undefined> {

@@ -28,7 +28,10 @@ const explanations: readonly (readonly [RegExp, string])[] = [
   ],
   [/CERTIFICATE_VERIFY_FAILED|SSLError/, "The package index's certificate was refused: a proxy may stand between. See pip's cert setting."],
   [/requires a different Python|Requires-Python/, 'This Python is too old for the server. Install a newer one, or name one in starcoder.server.python.'],
-  [/No matching distribution found|Could not find a version/, 'The package index has no such package for this machine. Check starcoder.server.installSpec.'],
+  [
+    /No matching distribution found|Could not find a version/,
+    'The package index lacks a package that it needs, or has none for this Python and this machine. Name another Python in starcoder.server.python; what is installed stands in starcoder.server.installSpec.',
+  ],
   [/Invalid requirement|is not a valid|does not appear to be a Python project|neither 'setup.py' nor/, 'The setting starcoder.server.installSpec names nothing that pip can install.'],
 ];
 

@@ -1,8 +1,9 @@
 /** The server as the rest of the extension sees it: found, started, restarted, asked. */
 
 import * as vscode from 'vscode';
-import { ExecuteCommandRequest, type LanguageClient, type Middleware } from 'vscode-languageclient/node';
+import { ExecuteCommandRequest, WorkDoneProgress, type LanguageClient, type Middleware } from 'vscode-languageclient/node';
 import { createClient, sendOptions, stopClient } from './client';
+import type { Keys } from './keys';
 import type { OwnEnvironment } from './ownEnvironment';
 import type { ServerStatus } from './protocol';
 import { Queue } from './queue';
@@ -48,9 +49,11 @@ export class Server {
   #client: LanguageClient | undefined;
   #phase: Phase = { kind: 'starting' };
   #stopped = false;
+  #tokens = 0;
 
   constructor(
     private readonly own: OwnEnvironment,
+    private readonly keys: Keys,
     private readonly log: vscode.LogOutputChannel,
     private readonly middleware: () => Middleware,
   ) {
@@ -85,6 +88,25 @@ export class Server {
     return client?.isRunning() ? client.sendRequest(ExecuteCommandRequest.type, { command, arguments: [...args] }) : undefined;
   }
 
+  /** As `request`, for what takes long: `report` hears how far it is, and `cancel` ends it. */
+  async requestWithProgress(command: string, args: readonly unknown[], report: (message: string, percent?: number) => void, cancel: vscode.CancellationToken): Promise<unknown> {
+    const client = this.#client;
+    if (!client?.isRunning()) {
+      return undefined;
+    }
+    const workDoneToken = `starcoder-${++this.#tokens}`;
+    const listener = client.onProgress(WorkDoneProgress.type, workDoneToken, value => {
+      if (value.kind !== 'end' && value.message) {
+        report(value.message, value.percentage);
+      }
+    });
+    try {
+      return await client.sendRequest(ExecuteCommandRequest.type, { command, arguments: [...args], workDoneToken }, cancel);
+    } finally {
+      listener.dispose();
+    }
+  }
+
   /** As `request`, for what nobody waits for: a failure goes to the log. */
   readonly send = async (command: string, ...args: readonly unknown[]): Promise<unknown> => {
     try {
@@ -112,6 +134,7 @@ export class Server {
   async #start(): Promise<void> {
     const executable = await locateServer(this.own);
     if (!executable) {
+      this.log.info('No server was found: none in the settings, the Python environment or the PATH, and none was installed');
       this.#enter({ kind: 'missing' });
       return;
     }
@@ -120,6 +143,7 @@ export class Server {
     const client = createClient(executable, {
       log: this.log,
       serverLog: this.#serverLog,
+      secrets: await this.keys.needed(),
       middleware: this.middleware(),
       onStatus: status => {
         if (this.#client === client) {
@@ -159,7 +183,7 @@ export class Server {
     this.#enter({ kind: 'failed', message });
     const [restart, showLog, settings] = ['Restart', 'Show Log', 'Open Settings'];
     void vscode.window.showErrorMessage(message, restart, showLog, settings).then(choice => {
-      const command = choice === restart ? 'starcoder.restartServer' : choice === showLog ? 'starcoder.showLog' : choice === settings ? 'starcoder.openSettings' : undefined;
+      const command = choice === restart ? 'starcoder.restartServer' : choice === showLog ? 'starcoder.showLog' : choice === settings ? 'starcoder.openServerSettings' : undefined;
       return command && vscode.commands.executeCommand(command);
     });
   }

@@ -1,6 +1,8 @@
 /** Makes the extension's own Python environment and installs the server into it. */
 
+import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { bundledWheel } from './bundledWheel';
 import { serverSettings } from './config';
 import type { OwnEnvironment } from './ownEnvironment';
 import { explain, progressOf } from './pip';
@@ -20,6 +22,7 @@ export class ServerInstaller {
 
   constructor(
     private readonly own: OwnEnvironment,
+    private readonly extension: string,
     private readonly log: vscode.LogOutputChannel,
   ) {}
 
@@ -80,10 +83,10 @@ export class ServerInstaller {
     const environment = await this.own.fresh();
     await this.#step('The environment could not be made.', python, ['-m', 'venv', environment.folder], signal);
 
-    const { installSpec } = serverSettings();
-    const pip = ['-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', installSpec];
+    const spec = serverSettings().installSpec || (await bundledWheel(this.extension));
+    const pip = ['-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', spec];
     const own: Program = { command: environment.python, args: [] };
-    await this.#step(`${installSpec} could not be installed.`, own, pip, signal, line => {
+    await this.#step(`${path.basename(spec)} could not be installed.`, own, pip, signal, line => {
       const message = progressOf(line);
       if (message) {
         report(message);
@@ -117,7 +120,7 @@ export class ServerInstaller {
     } else if (choice === showLog) {
       this.log.show();
     } else if (choice === settings) {
-      await vscode.commands.executeCommand('workbench.action.openSettings', 'starcoder.server');
+      await vscode.commands.executeCommand('starcoder.openServerSettings');
     }
   }
 }

@@ -6,6 +6,9 @@ import type { LogOutputChannel } from 'vscode';
 
 const kept = 20;
 
+/** Python's logging: time, level, then the logger's name and its message. */
+const record = /^[\d-]{10} [\d:,]{12} (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)$/;
+
 export class ServerLog {
   readonly #last: string[] = [];
 
@@ -21,15 +24,18 @@ export class ServerLog {
 
   /** The server's last complaint, for a message: a traceback ends with its cause. */
   get lastWords(): string {
-    return this.#last.filter(line => line.trim() !== '' && !/\b(DEBUG|INFO)\b/.test(line)).at(-1)?.trim() ?? '';
+    const complaints = this.#last.filter(line => line.trim() !== '' && !['DEBUG', 'INFO'].includes(record.exec(line)?.[1] ?? ''));
+    const last = complaints.at(-1) ?? '';
+    return (record.exec(last)?.[2] ?? last).trim();
   }
 
   forget(): void {
     this.#last.length = 0;
   }
 
-  #write(line: string): void {
-    const level = /\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b/.exec(line.slice(0, 80))?.[1];
+  #write(written: string): void {
+    const [, level, text] = record.exec(written) ?? [];
+    const line = text ?? written; // the channel writes its own time and level in front
     switch (level) {
       case 'DEBUG': this.channel.debug(line); break;
       case 'WARNING': this.channel.warn(line); break;

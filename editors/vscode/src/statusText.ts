@@ -1,6 +1,7 @@
 /** What the status bar says. Plain values in, plain values out. */
 
 import type { Obstacle } from './enablement';
+import type { ServerStatus } from './protocol';
 import type { Phase } from './server';
 
 export interface StatusView {
@@ -13,12 +14,17 @@ export interface Situation {
   readonly phase: Phase;
   readonly obstacle: Obstacle | undefined;
   readonly inlineSuggestionsAreOn: boolean;
+  /** an installation is under way */
+  readonly isInstalling?: boolean;
 }
 
 const name = 'StarCoder';
 const calm = (text: string, ...tooltip: readonly string[]): StatusView => ({ text, tooltip, severity: 'none' });
 
-export function statusView({ phase, obstacle, inlineSuggestionsAreOn }: Situation): StatusView {
+export function statusView({ phase, obstacle, inlineSuggestionsAreOn, isInstalling }: Situation): StatusView {
+  if (isInstalling) {
+    return calm(`$(loading~spin) ${name}: installing`, 'The server is being installed; the notifications show each step.');
+  }
   switch (phase.kind) {
     case 'starting':
       return calm(`$(loading~spin) ${name}`, 'The server is starting.');
@@ -55,11 +61,34 @@ export function statusView({ phase, obstacle, inlineSuggestionsAreOn }: Situatio
       return calm(`$(debug-pause) ${model}`, 'Suggestions are paused.', ...details);
     case 'ready':
     case 'busy': {
-      const icon = status.state === 'busy' ? '$(sync~spin)' : '$(sparkle)';
+      const icon = status.state === 'busy' ? '$(sync~spin)' : iconOf(status);
       const latency = status.latencyMs === null ? '' : ` ${Math.round(status.latencyMs)} ms`;
       const engine = status.engine === null ? '' : ` with ${status.engine}`;
       const last = latency && `The last suggestion took${latency}.`;
-      return calm(`${icon} ${model}${latency}`, `The model ${model} runs${engine}.`, ...(last ? [last] : []), ...details);
+      return calm(`${icon} ${model}${latency}`, `The model ${model} runs${engine}.`, ...(last ? [last] : []), ...whyNothing(status), ...counts(status), ...details);
     }
   }
+}
+
+function iconOf({ reason }: ServerStatus): string {
+  switch (reason) {
+    case 'unsure': return '$(eye-closed)';
+    case 'off': return '$(circle-slash)';
+    case 'secret': return '$(lock)';
+    default: return '$(sparkle)';
+  }
+}
+
+function whyNothing({ reason }: ServerStatus): string[] {
+  switch (reason) {
+    case 'unsure': return ['Hidden: the model was not sure enough here. Alt+\\ shows what it has.'];
+    case 'off': return ['Suggestions are off here.'];
+    case 'empty': return ['There was nothing to suggest here.'];
+    case 'secret': return ['This looks like a secret: it is put into no prompt.'];
+    default: return [];
+  }
+}
+
+function counts({ shown, hidden }: ServerStatus): string[] {
+  return shown === undefined || hidden === undefined ? [] : [`This session: ${shown} shown, ${hidden} hidden.`];
 }

@@ -28,15 +28,17 @@ export interface Edit {
   readonly start: Place;
   readonly inserted: string;
   readonly removed: number;
-  /** a key of ours made it: an acceptance for sure, however short */
-  readonly accepted: boolean;
+  /** a key of ours made it, which accepts this: an acceptance for sure, however short */
+  readonly accepted: Part | undefined;
   /** the document's new text from `from` to the end of what was inserted */
   readonly textSince: (from: Place) => string;
 }
 
+export type Part = 'word' | 'line';
+
 export type Report =
   | { readonly kind: 'show'; readonly id: string }
-  | { readonly kind: 'acceptPartial'; readonly id: string; readonly length: number }
+  | { readonly kind: 'acceptPartial'; readonly id: string; readonly length: number; readonly part?: Part }
   | { readonly kind: 'reject'; readonly id: string };
 
 const plain = (text: string): string => text.replaceAll('\r\n', '\n');
@@ -93,12 +95,17 @@ export class SuggestionJournal {
     }
     const since = isBefore(edit.start, offer.start) ? undefined : plain(edit.textSince(offer.start));
     const follows = since !== undefined && offer.text.startsWith(since) && since.length > this.#present;
-    if (!follows || since.length === offer.text.length) {
-      this.#offer = undefined; // left behind, or used up: the whole acceptance reports itself
+    if (!follows) {
+      this.#offer = undefined;
       return undefined;
     }
+    const report: Report = { kind: 'acceptPartial', id: offer.id, length: since.length, ...(edit.accepted && { part: edit.accepted }) };
     this.#present = since.length;
-    return !edit.accepted && wasTyped(edit) ? undefined : { kind: 'acceptPartial', id: offer.id, length: since.length };
+    if (since.length === offer.text.length) {
+      this.#offer = undefined; // used up: the whole acceptance reports itself, but not that a word or line was the last of it
+      return edit.accepted && report;
+    }
+    return !edit.accepted && wasTyped(edit) ? undefined : report;
   }
 }
 

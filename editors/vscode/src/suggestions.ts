@@ -4,12 +4,15 @@ import * as vscode from 'vscode';
 import type { Middleware } from 'vscode-languageclient/node';
 import type { Enablement, Send } from './enablement';
 import { ServerCommand } from './protocol';
-import { SuggestionJournal, type Report } from './suggestionJournal';
+import { SuggestionJournal, type Part, type Report } from './suggestionJournal';
 
 /** Set while a suggestion of ours is on offer: Esc then dismisses it through us. */
 const offeredContext = 'starcoder.suggestionOffered';
 /** Set once a suggestion was accepted: the walkthrough's step is done. */
 const acceptedContext = 'starcoder.suggestionAccepted';
+
+/** How long a wish by hand waits for its answer before it is forgotten. */
+const byHandMs = 30_000;
 
 interface Request {
   readonly document: vscode.TextDocument;
@@ -24,8 +27,9 @@ export class Suggestions implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
   #last: Request | undefined;
   #refreshing = false;
-  #accepting = false;
+  #accepting: Part | undefined;
   #offered = false;
+  #answeredByHand: ((found: boolean) => void) | undefined;
 
   constructor(
     private readonly enablement: Enablement,
@@ -81,13 +85,31 @@ export class Suggestions implements vscode.Disposable {
     this.#refreshing = false;
   }
 
+  /** Asks at the cursor as by hand; resolves once the server has answered, or VS Code has not asked it. */
+  async askByHand(): Promise<'something' | 'nothing' | 'not asked'> {
+    const answer = new Promise<boolean>(resolve => {
+      this.#answeredByHand = resolve;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<undefined>(resolve => {
+      timer = setTimeout(() => {
+        resolve(undefined);
+      }, byHandMs);
+    });
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+    const found = await Promise.race([answer, tooLate]);
+    clearTimeout(timer);
+    this.#answeredByHand = undefined;
+    return found === undefined ? 'not asked' : found ? 'something' : 'nothing';
+  }
+
   /** Accepts a word or a line by VS Code's own command, knowing that the edit is an acceptance. */
   async acceptNext(part: 'Word' | 'Line'): Promise<void> {
-    this.#accepting = true;
+    this.#accepting = part === 'Word' ? 'word' : 'line';
     try {
       await vscode.commands.executeCommand(`editor.action.inlineSuggest.acceptNext${part}`);
     } finally {
-      this.#accepting = false;
+      this.#accepting = undefined;
     }
   }
 
@@ -115,8 +137,10 @@ export class Suggestions implements vscode.Disposable {
     if (!item || typeof id !== 'string') {
       this.#journal.withdrawn();
       this.#updateContext();
+      this.#toldByHand(request, false);
       return;
     }
+    this.#toldByHand(request, true);
     const { document, position } = request;
     const start = item.range?.start ?? position;
     const before = document.getText(new vscode.Range(start, position)).replaceAll('\r\n', '\n');
@@ -129,6 +153,12 @@ export class Suggestions implements vscode.Disposable {
         this.#report(this.#journal.shown(id));
       }
     }, 0);
+  }
+
+  #toldByHand({ isExplicit }: Request, found: boolean): void {
+    if (isExplicit) {
+      this.#answeredByHand?.(found);
+    }
   }
 
   #isStillThere({ document, version, position }: Request): boolean {
@@ -159,7 +189,7 @@ export class Suggestions implements vscode.Disposable {
 
   #report(report: Report | undefined): void {
     if (report?.kind === 'acceptPartial') {
-      void this.send(ServerCommand.acceptPartial, report.id, report.length);
+      void this.send(ServerCommand.acceptPartial, report.id, report.length, ...(report.part ? [report.part] : []));
     } else if (report) {
       void this.send(ServerCommand[report.kind], report.id);
     }

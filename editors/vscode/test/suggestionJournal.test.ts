@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SuggestionJournal, type Place, type Report } from '../src/suggestionJournal';
+import { SuggestionJournal, type Part, type Place, type Report } from '../src/suggestionJournal';
 
 const uri = 'file:///a.py';
 
@@ -20,7 +20,7 @@ class Scene {
     return this;
   }
 
-  insert(inserted: string, accepted = false): Report | undefined {
+  insert(inserted: string, accepted?: Part): Report | undefined {
     const start = this.end;
     this.text += inserted;
     const textSince = (from: Place): string => {
@@ -45,7 +45,7 @@ test('typing through a suggestion is no acceptance, and the suggestion lives on'
 
 test('one character accepted by our own key is an acceptance', () => {
   const scene = new Scene('x = foo').offer('(bar)');
-  assert.deepEqual(scene.insert('(', true), { kind: 'acceptPartial', id: '1', length: 1 });
+  assert.deepEqual(scene.insert('(', 'word'), { kind: 'acceptPartial', id: '1', length: 1, part: 'word' });
 });
 
 test('Enter with its indentation is typing', () => {
@@ -79,9 +79,9 @@ test('typing something else ends the suggestion without a word', () => {
 test('an edit elsewhere: before the suggestion it ends it, in another file it does not', () => {
   const scene = new Scene('x = ').offer('foo');
   const textSince = (): string => '';
-  scene.journal.edited({ uri: 'file:///b.py', start: { line: 0, character: 0 }, inserted: 'y', removed: 0, accepted: false, textSince });
+  scene.journal.edited({ uri: 'file:///b.py', start: { line: 0, character: 0 }, inserted: 'y', removed: 0, accepted: undefined, textSince });
   assert.notEqual(scene.journal.current, undefined);
-  scene.journal.edited({ uri, start: { line: 0, character: 0 }, inserted: 'y', removed: 0, accepted: false, textSince });
+  scene.journal.edited({ uri, start: { line: 0, character: 0 }, inserted: 'y', removed: 0, accepted: undefined, textSince });
   assert.equal(scene.journal.current, undefined);
 });
 
@@ -104,4 +104,11 @@ test('showing is reported once for each suggestion, dismissal once', () => {
   assert.equal(journal.shown('unknown'), undefined);
   assert.deepEqual(journal.dismissed(), { kind: 'reject', id: '1' });
   assert.equal(journal.dismissed(), undefined);
+});
+
+test('a word of our own key that uses the suggestion up is reported as a word', () => {
+  const scene = new Scene('x = ').offer('foo bar');
+  assert.deepEqual(scene.insert('foo', 'word'), { kind: 'acceptPartial', id: '1', length: 3, part: 'word' });
+  assert.deepEqual(scene.insert(' bar', 'line'), { kind: 'acceptPartial', id: '1', length: 7, part: 'line' });
+  assert.equal(scene.journal.current, undefined);
 });

@@ -20,7 +20,7 @@ class Emacs:
     """Emacs in a terminal, configured as a section of the page says, with a file open."""
 
     def __init__(self, home: Home, section: str) -> None:
-        configuration = sure(block(page("emacs"), section), ':model "nano"', ':model "nano" :minConfidence -100')
+        configuration = sure(block(page("emacs"), section), ':model "nano"', ':model "nano" :confidence 0')
         folder = home.path / ".emacs.d"
         folder.mkdir()
         (folder / "init.el").write_text(QUIET + configuration)

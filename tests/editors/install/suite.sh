@@ -13,6 +13,16 @@ mirror() {
         awk '$1 == "deb" {for (i = 2; i <= NF; i++) if ($i ~ /:\/\/.*\/debian\/?$/) {print $i; exit}}' | grep .
 }
 
+# debian PACKAGE... : Debian's or Ubuntu's packages, on the system itself; only root can
+debian() {
+    dpkg -s "$@" > /dev/null 2>&1 && return
+    command -v apt-get > /dev/null || { echo "this system has no apt-get; needed are the equivalents of: $*" >&2; return 1; }
+    [ "$(id -u)" = 0 ] || { echo "needed: sudo apt-get update && sudo apt-get install $*" >&2; return 1; }
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+}
+
 # The private apt configuration of the suite; an empty status file makes apt resolve the whole closure, libc included.
 suite_config() {
     local apt=$EDITORS/apt
@@ -70,7 +80,7 @@ wrapper() {
 begin() {
     ROOT=$EDITORS/$1
     exec 9> "$EDITORS/.lock"
-    flock 9
+    if command -v flock > /dev/null; then flock 9; fi # not on macOS
     [ -f "$ROOT/.installed" ] && exit 0
     rm -rf "$ROOT"
 }

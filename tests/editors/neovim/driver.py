@@ -11,10 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tests.editors.lab import Home, Screen, editor, poll
+from tests.editors import lab
+from tests.editors.lab import Home, Screen, block, editor, page, poll, sure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
+
+    class Open(Protocol):
+        """Opens a file of the home's project in a Neovim of its own."""
+
+        def __call__(
+            self, text: str, configuration: str | None = None, *, name: str = "arithmetic.py", on_screen: bool = False
+        ) -> Neovim: ...
+
+
+INDENT = "    "
+CODE = lab.CODE.removesuffix(INDENT)
+PAGE = block(page("neovim"), "With the plugin")
+PAGE = sure(PAGE, "setup()", "setup({ options = { confidence = 0 } })")
 
 BRIDGE = Path(__file__).parent / "bridge.lua"
 
@@ -92,6 +107,16 @@ class Neovim:
         """Wait for ghost text."""
         return str(self.wait("ghost text", f"local ghost = (function() {GHOST} end)() return ghost ~= '' and ghost"))
 
+    def watch_ghost(self, before: str, after: str) -> None:
+        """Wait until one ghost text has become the other, with nothing in between: keys are handled in their turn."""
+
+        def is_after() -> bool:
+            ghost = self.ghost()
+            assert ghost in {before, after}
+            return ghost == after
+
+        poll(f"the ghost text is {after!r}", is_after)
+
     def wait_no_ghost(self) -> None:
         """Wait until no ghost text is drawn."""
         self.wait("no ghost text", f"return (function() {GHOST} end)() == ''")
@@ -144,3 +169,11 @@ class Neovim:
         if self._process:
             self._process.kill()
             self._process.wait(20)
+
+
+def suggested(open_neovim: Open, configuration: str | None = None) -> tuple[Neovim, str]:
+    """Open CODE in a Neovim, type `re` at its end and wait for the ghost text behind it."""
+    neovim = open_neovim(CODE, configuration)
+    neovim.wait_ready()
+    neovim.type("Gore")
+    return neovim, neovim.wait_ghost()

@@ -46,7 +46,7 @@ def measure(strokes: int) -> list[tuple[float, float]]:
         home = Home(Path(folder) / "home")
         (home.path / "starcoder-lsp").symlink_to(REPOSITORY)
         configuration = block(page("neovim"), "With the plugin") + CLOCK
-        configuration = configuration.replace("setup()", "setup({ options = { minConfidence = -100 } })")
+        configuration = configuration.replace("setup()", "setup({ options = { confidence = 0 } })")
         neovim = Neovim(home, configuration, home.file("arithmetic.py", CODE), on_screen=True)
         try:
             neovim.wait_ready()

@@ -18,7 +18,7 @@ def test_a_suggestion_is_accepted_as_the_page_says(tmp_path: Path) -> None:
     plugins = home.path / ".vim" / "pack" / "plugins" / "start"
     plugins.mkdir(parents=True)
     (plugins / "ale").symlink_to(vim / "usr" / "share" / "vim-ale")
-    configuration = sure(block(page("vim"), "Configure"), "'model': 'nano'", "'model': 'nano', 'minConfidence': -100")
+    configuration = sure(block(page("vim"), "Configure"), "'model': 'nano'", "'model': 'nano', 'confidence': 0")
     (home.path / ".vimrc").write_text("set nocompatible noswapfile\nfiletype plugin on\n" + configuration)
     file = home.file("arithmetic.py", CODE)
     screen = Screen([vim / "bin" / "vim", file], home.environment, home.project)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.editors.vscode.driver import Browser, CodeServer, Tap, Window, build_extension
+from tests.editors.vscode.conversation import Tap
+from tests.editors.vscode.driver import Browser, CodeServer, Window, build_extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def window(tmp_path_factory: pytest.TempPathFactory, vsix: Path, browser: Browse
     server = CodeServer(
         tmp_path_factory.mktemp("vscode"),
         vsix,
-        settings={"starcoder.minConfidence": -100, "editor.fontFamily": "DejaVu Sans Mono"},
+        settings={"starcoder.confidence": 0, "editor.fontFamily": "DejaVu Sans Mono"},
         machine={"starcoder.server.path": str(tap.executable)},
     )
     try:

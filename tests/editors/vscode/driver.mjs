@@ -19,10 +19,12 @@ await page.addInitScript(defineScreen);
 function defineScreen() {
   const text = nodes => [...nodes].map(node => node.textContent.replaceAll('\u00a0', ' '));
   const all = selector => [...document.querySelectorAll(selector)];
+  // what goes beyond the chosen entry of the list of completions has a class of its own
+  const ghosts = () => all('.ghost-text-decoration, .ghost-text-decoration-preview');
   window.starcoderScreen = {
     // the rest of the cursor's line, then whole lines
     ghost: () => [
-      ...(all('.ghost-text-decoration').length ? [text(all('.ghost-text-decoration')).join('')] : []),
+      ...(ghosts().length ? [text(ghosts()).join('')] : []),
       ...text(all('.suggest-preview-text .view-line').filter(line => line.querySelector('.ghost-text'))),
     ].join('\n'),
     // from top to bottom; a line's text includes its ghost

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.editors.lab import EDITORS, INSTALLERS, REPOSITORY, editor, poll, program, server_command
+from tests.editors.lab import EDITORS, INSTALLERS, REPOSITORY, editor, poll, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,88 +63,10 @@ def environment(**more: str) -> dict[str, str]:
 
 def build_extension() -> Path:
     """The VSIX of this checkout, by the one command that makes it."""
-    for step in ([] if (EXTENSION / "node_modules").exists() else [["ci"]]) + [["run", "package"]]:
-        run = subprocess.run(
-            ["npm", *step], cwd=EXTENSION, env=environment(), capture_output=True, text=True, check=False
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
+    command: list[str | Path] = ["bash", REPOSITORY / "tools" / "vscode.sh", "package"]
+    run = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
     return EXTENSION / "starcoder-lsp.vsix"
-
-
-class Tap:
-    """A `starcoder-lsp` executable that notes what is said, and its notes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.log = folder / "messages.jsonl"
-        self._voice = folder / "messages.jsonl.say"
-        os.mkfifo(self._voice)
-        self.executable = folder / "starcoder-lsp"
-        words = shlex.join([sys.executable, str(HERE / "tap.py"), str(self.log), *server_command()])
-        self.executable.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(REPOSITORY))} exec {words} "$@"\n')
-        self.executable.chmod(0o755)
-
-    def messages(self, since: int = 0) -> list[dict[str, Any]]:
-        """Everything said so far."""
-        if not self.log.exists():
-            return []
-        # the last line may be half written
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").split("\n")[:-1][since:]]
-
-    def commands(self, since: int = 0) -> list[tuple[Any, ...]]:
-        """The protocol's commands that the editor sent: name and arguments."""
-        return [
-            (message["params"]["command"].removeprefix("starcoder."), *message["params"]["arguments"])
-            for message in self.messages(since)
-            if message["speaker"] == "editor" and message.get("method") == "workspace/executeCommand"
-        ]
-
-    def suggestions(self, since: int = 0) -> dict[str, str]:
-        """The suggestions that the server made: id and text."""
-        return {
-            item["command"]["arguments"][0]: item["insertText"]
-            for message in self.messages(since)
-            if message["speaker"] == "server" and isinstance(message.get("result"), dict)
-            for item in message["result"].get("items", [])
-        }
-
-    def requests(self, since: int = 0) -> list[dict[str, Any]]:
-        """The editor's requests for suggestions."""
-        return [message for message in self.messages(since) if message.get("method") == "textDocument/inlineCompletion"]
-
-    def pending(self) -> list[Any]:
-        """The editor's requests for suggestions that nobody has answered or taken back."""
-        open_: dict[Any, bool] = {}
-        for message in self.messages():
-            match message:
-                case {"method": "started"}:
-                    open_.clear()
-                case {"speaker": "editor", "method": "textDocument/inlineCompletion", "id": name}:
-                    open_[name] = True
-                case {"speaker": "editor", "method": "$/cancelRequest", "params": {"id": name}}:
-                    open_.pop(name, None)
-                case {"speaker": "server", "id": name}:
-                    open_.pop(name, None)
-        return list(open_)
-
-    def has_started(self, number: int) -> bool:
-        """Whether so many servers have started, and the last one has been greeted."""
-        if len(self.starts()) < number:
-            return False
-        methods = [message.get("method") for message in self.messages()]
-        return "initialized" in methods[len(methods) - methods[::-1].index("started") :]
-
-    def starts(self) -> list[int]:
-        """The processes of the server, one after the other."""
-        return [int(message["pid"]) for message in self.messages() if message.get("method") == "started"]
-
-    def count(self) -> int:
-        """How much has been said: a mark to read on from."""
-        return len(self.messages())
-
-    def say(self, method: str, params: Mapping[str, Any]) -> None:
-        """Let the editor hear a notification."""
-        with self._voice.open("w", encoding="utf-8") as voice:
-            voice.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}) + "\n")
 
 
 class CodeServer:
@@ -299,22 +219,19 @@ class Window:
         self._number += 1
         before, mark, after = text.partition("║")
         file = self.server.file(name or f"sample{self._number}{suffix}", before + after)
-        self.press("Control+p")
-        self.wait("quick open", ".quick-input-widget input:focus", lambda found: found)
-        self.browser("insert", text=str(file))
-        self.wait(
-            "the file is found",
-            ".quick-input-list .monaco-list-row.focused",
-            lambda rows: any(file.name in row for row in rows),
-        )
-        self.press("Enter")
-        self.wait("its tab is active", ".tab.active", lambda tabs: any(file.name in tab for tab in tabs))
-        self.wait("its editor has the keyboard", ".editor-instance .monaco-editor.focused", lambda found: found)
+        self.show(file)
         if mark:
             self.press("Control+Home", *["ArrowDown"] * before.count("\n"), "End")
         else:
             self.press("Control+End")
         return file
+
+    def show(self, file: Path) -> None:
+        """Go to a file, by its name."""
+        self._find("Control+p", str(file), file.name)
+        self.press("Enter")
+        self.wait("its tab is active", ".tab.active", lambda tabs: any(file.name in tab for tab in tabs))
+        self.wait("its editor has the keyboard", ".editor-instance .monaco-editor.focused", lambda found: found)
 
     def type(self, text: str, delay: int = 30) -> None:
         """Type as a person does."""
@@ -324,6 +241,26 @@ class Window:
         """Press keys, by the browser's names for them."""
         for key in keys:
             self.browser("press", key=key)
+
+    def _find(self, key: str, words: str, row: str) -> None:
+        """Bring a row to the top of the list of files or commands that `key` opens, by typing words.
+
+        Once more if that fails: the list closes when an editor that opens late takes the keyboard, and it may forget
+        what was typed before it was drawn.
+        """
+        for patience in (15, 30, 60):
+            self.press(key)
+            try:
+                self.wait(f"{key} opens a list", ".quick-input-widget input:focus", lambda found: found, patience)
+                self.browser("insert", text=words)
+                first = ".quick-input-list .monaco-list-row.focused"
+                self.wait(f"{row} is found", first, lambda rows: any(row in found for found in rows), patience)
+            except TimeoutError:
+                if patience == 60:
+                    raise
+                self.press("Escape")
+            else:
+                return
 
     def wait(self, what: str, selector: str, accept: Any, timeout: float = 60) -> list[str]:
         """The texts of what a selector finds, once they are acceptable."""
@@ -350,19 +287,28 @@ class Window:
         return str(self.browser("screen")["ghost"])
 
     def wait_for_ghost(self, timeout: float = 60) -> str:
-        """The next suggestion, once it is there."""
+        """The next suggestion, once it is there as a whole: its lines are not drawn in one go."""
         self.wait("ghost text", GHOST, any, timeout)
-        return self.ghost()
+        ghost = ""
+
+        def stands_still() -> bool:
+            nonlocal ghost
+            before, ghost = ghost, self.ghost()
+            return ghost != "" and ghost == before
+
+        poll("the ghost text stands still", stands_still, timeout)
+        return ghost
 
     def wait_for_no_ghost(self) -> None:
         """Wait until no suggestion is on the screen."""
         self.wait("no ghost text", GHOST, lambda found: not any(found))
 
     def save(self, file: Path) -> str:
-        """Save the file; what is in it then, as it lies on the disk."""
-        before = file.stat().st_mtime_ns
+        """Save the changed file; what is in it then, as it lies on the disk."""
+        self.wait("the file is changed", ".tab.active.dirty", lambda tabs: any(file.name in tab for tab in tabs))
         self.press("Control+s")
-        poll("the file is written", lambda: file.stat().st_mtime_ns != before)
+        # the file itself is emptied first, then written
+        self.wait("the file is written", ".tab.active.dirty", lambda tabs: not tabs)
         return file.read_bytes().decode()
 
     @contextmanager
@@ -396,14 +342,7 @@ class Window:
 
     def command(self, title: str) -> None:
         """Run a command of the palette, by its title."""
-        self.press("F1")
-        self.wait("the palette", ".quick-input-widget input:focus", lambda found: found)
-        self.browser("insert", text=title)
-        self.wait(
-            "the command is found",
-            ".quick-input-list .monaco-list-row.focused",
-            lambda rows: any(title in row for row in rows),
-        )
+        self._find("F1", title, title)
         self.press("Enter")
 
     def choose(self, label: str) -> None:
@@ -421,5 +360,5 @@ class Window:
         self.browser("click", selector=".notification-toast .monaco-button", text=label)
 
 
-GHOST = ".ghost-text-decoration, .ghost-text"
+GHOST = ".ghost-text-decoration, .ghost-text-decoration-preview, .ghost-text"
 STATUS_ITEM = '.statusbar-item[id^="starcoder-lsp.starcoder-lsp"]'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.editors.lab import REPOSITORY, poll
-from tests.editors.vscode.driver import Browser, CodeServer, Tap, Window
+from tests.editors.lab import poll
+from tests.editors.vscode.conversation import Tap
+from tests.editors.vscode.driver import Browser, CodeServer, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,26 +53,6 @@ def environment_in(workspace: Path, script: str) -> None:
     (binaries / "starcoder-lsp").chmod(0o755)
 
 
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This checkout, as a wheel."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(folder),
-        str(REPOSITORY),
-    ]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return next(folder.glob("*.whl"))
-
-
 def try_again_until_it_installs(window: Window) -> None:
     """Click until the editor has read the changed settings file; before that, a try fails as the first did."""
     logs = window.server.machine_settings.parent.parent / "logs"
@@ -89,11 +69,10 @@ def try_again_until_it_installs(window: Window) -> None:
         poll("a step of an installation, or its failure", partial(tried, failures))
 
 
-def test_installs_its_own_server_and_gets_to_the_first_suggestion(
-    start: Callable[..., Window], wheel: Path, tmp_path: Path
-) -> None:
+def test_installs_its_own_server_and_gets_to_the_first_suggestion(start: Callable[..., Window], tmp_path: Path) -> None:
+    """From the wheel that the VSIX carries: the index has no starcoder-lsp."""
     trap = tmp_path / "trapped"
-    machine = {"starcoder.server.installSpec": str(wheel), "starcoder.server.python": "/nowhere/python"}
+    machine = {"starcoder.server.python": "/nowhere/python"}
     window = start(
         # a folder that nobody said to trust, with a program in it that wants to be run
         lambda workspace: environment_in(workspace, f"#!/bin/sh\ntouch {trap}\n"),
@@ -101,7 +80,7 @@ def test_installs_its_own_server_and_gets_to_the_first_suggestion(
         settings={
             "security.workspace.trust.enabled": True,
             "security.workspace.trust.startupPrompt": "never",
-            "starcoder.minConfidence": -100,
+            "starcoder.confidence": 0,
         },
     )
     window.wait_for_message("needs its server")
@@ -113,7 +92,9 @@ def test_installs_its_own_server_and_gets_to_the_first_suggestion(
     del machine["starcoder.server.python"]
     window.server.machine_settings.write_text(json.dumps(machine))
     try_again_until_it_installs(window)
+    window.wait_for_status("that it is being installed", lambda text: "installing" in text)
     window.wait_until_ready(900)
+    window.wait_for_message("is installed and runs")
 
     window.open("║\n\nwrite_json('a.json', {})\n")
     window.type(KEYS)
@@ -132,3 +113,13 @@ def test_names_a_configured_server_that_is_not_there(start: Callable[..., Window
     window = start(machine={"starcoder.server.path": "/nowhere/starcoder-lsp"})
     window.wait_for_message("/nowhere/starcoder-lsp")
     assert window.browser("texts", selector=".notification-toast .monaco-button")[:2] == ["Restart", "Show Log"]
+    window.click_button("Open Settings")
+    # the one where the setting counts: code-server is a remote window
+    window.wait(
+        "the settings' tab",
+        ".settings-editor .settings-tabs-widget .checked",
+        lambda tabs: any("Remote" in tab for tab in tabs),
+    )
+    window.wait(
+        "the setting", ".settings-editor .setting-item-label", lambda labels: any("Path" in label for label in labels)
+    )

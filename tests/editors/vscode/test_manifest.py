@@ -13,6 +13,8 @@ MANIFEST: dict[str, Any] = json.loads((EXTENSION / "package.json").read_text(enc
 SETTINGS: dict[str, Any] = {
     name: setting for block in MANIFEST["contributes"]["configuration"] for name, setting in block["properties"].items()
 }
+START = ["engines", "cache.disk", "cache.folder"]
+"""Options that say where code goes: the server takes them only as it starts."""
 PROTOCOL = (REPOSITORY / "docs" / "protocol.md").read_text(encoding="utf-8")
 
 
@@ -29,6 +31,7 @@ def documented_options() -> dict[str, str]:
 def test_every_option_is_a_setting_with_the_same_default() -> None:
     options = documented_options()
     del options["refresh"]  # a fact about the client, not a choice of its user
+    del options["secrets"]  # keys do not stand in settings
     settings = {
         name.removeprefix("starcoder."): "model's own" if setting["default"] is None else json.dumps(setting["default"])
         for name, setting in SETTINGS.items()
@@ -40,21 +43,29 @@ def test_every_option_is_a_setting_with_the_same_default() -> None:
 def test_the_extension_passes_every_option_on() -> None:
     source = (EXTENSION / "src" / "config.ts").read_text(encoding="utf-8")
     names = re.search(r"serverOptionNames = \[(.*?)\]", source, re.DOTALL)
+    at_start = re.search(r"startOptionNames = \[(.*?)\]", source)
     assert names
-    assert set(re.findall(r"'(\w+)'", names[1])) == documented_options().keys() - {"refresh"}
+    assert at_start
+    assert set(re.findall(r"'([\w.]+)'", names[1])) == documented_options().keys() - {"refresh", "secrets", *START}
+    assert re.findall(r"'([\w.]+)'", at_start[1]) == START
 
 
 def test_every_setting_says_what_it_does() -> None:
     assert [name for name, setting in SETTINGS.items() if not setting.get("markdownDescription")] == []
 
 
-def test_a_workspace_cannot_name_programs_packages_or_models() -> None:
+def test_a_workspace_cannot_name_programs_packages_or_models_or_take_all_cores() -> None:
     sensitive = {name for name in SETTINGS if name.startswith("starcoder.server.")} | {
         "starcoder.model",
         "starcoder.engine",
+        "starcoder.engines",
+        "starcoder.threads",
+        "starcoder.cache.disk",
+        "starcoder.cache.folder",
     }
     assert {SETTINGS[name]["scope"] for name in sensitive} == {"machine"}
-    assert set(MANIFEST["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]) == sensitive
+    restricted = set(MANIFEST["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"])
+    assert restricted == sensitive | {"starcoder.lora"}, "a trusted workspace may name adapters of its own"
 
 
 def test_the_palettes_commands_are_not_the_servers() -> None:

@@ -24,7 +24,7 @@ async def make() -> AsyncIterator[Make]:
     def make_bench(settings: Settings = AT_ONCE, *, start: bool = True) -> Bench:
         stage, ear = Stage(), Ear()
         loads = Loads(stage)
-        session = Session(ear, settings=settings, load_runtime=loads)
+        session = Session(ear, settings=settings, load_completer=loads)
         made.append(Bench(session, stage, loads, ear))
         if start:
             session.start()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from tests.support.fakes import continuation, settle, until
 from tests.support.session_bench import TYPING, B, answer, inserted
@@ -115,3 +118,23 @@ async def test_a_broken_prefill_is_logged(ready: Ready, caplog: pytest.LogCaptur
     bench.type("one ")
     await until(lambda: "ZeroDivisionError" in caplog.text)
     assert await answer(bench.ask(4)) is not None
+
+
+async def test_a_busy_machine_fills_the_window_too_however_often_it_is_asked(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starcoder_lsp.session.prefill._BUSY_S", 1.0)
+    monkeypatch.setattr("starcoder_lsp.machine.Machine.has_room", lambda _self, *, busy_too=False, **_engine: busy_too)
+    bench = await ready(evolve(TYPING, prefill_while_typing="auto"))
+    bench.stage.free.set()
+    bench.stage.quick = True
+    bench.open("one")
+
+    for number in range(20):
+        text = "one" + "x" * number
+        bench.type(text)
+        await answer(bench.ask(len(text)))
+        await asyncio.sleep(0.5)  # each answer asks for a fill after a pause, and moves it
+        if any(step.kind == "fill" for step in bench.stage.steps):
+            return
+    raise AssertionError("the window was never filled")

@@ -81,7 +81,7 @@ async def test_a_new_text_under_an_old_version_number_is_a_new_text(bench: Bench
 
 async def test_what_the_model_doubts_is_hidden_and_remembered(bench: Bench) -> None:
     bench.open("x = ")
-    bench.stage.logprob = -9.0
+    bench.stage.sure = False
     bench.stage.free.set()
     assert await answer(bench.ask(4)) is None
     steps = len(bench.stage.steps)
@@ -91,17 +91,17 @@ async def test_what_the_model_doubts_is_hidden_and_remembered(bench: Bench) -> N
 
 async def test_what_the_model_doubts_is_shown_to_a_person_who_asks(bench: Bench) -> None:
     bench.open("x = ")
-    bench.stage.logprob = -9.0
+    bench.stage.sure = False
     bench.stage.free.set()
     assert await answer(bench.ask(4)) is None
     steps = len(bench.stage.steps)
     whole = continuation("x = ")
     assert inserted(await answer(bench.ask(4, manual=True))) == whole
-    assert len(bench.stage.steps) == steps  # it was remembered
+    assert len(bench.stage.steps) == 2 * steps  # with a gate of its own
+    assert inserted(await answer(bench.ask(4, manual=True))) == whole
     bench.type("x = " + whole[0])
-    assert inserted(await answer(bench.ask(5, manual=True))) == whole[1:]
-    assert await answer(bench.ask(5)) is None  # by itself, a new one is made here, and doubted too
-    assert len(bench.stage.steps) > steps
+    assert inserted(await answer(bench.ask(5))) == whole[1:]  # it is typed through as any other
+    assert len(bench.stage.steps) == 2 * steps  # remembered
 
 
 async def test_a_language_that_is_off_is_answered_only_by_hand(ready: Ready) -> None:
@@ -114,6 +114,42 @@ async def test_a_language_that_is_off_is_answered_only_by_hand(ready: Ready) -> 
 
 async def test_reports_are_counted_and_unknown_ids_ignored(bench: Bench) -> None:
     bench.session.accepted("nonsense")
-    for event in ("show", "acceptPartial", "reject"):
-        bench.session.reported(event, "nonsense")
+    bench.session.accepted_part("nonsense", 3)
+    bench.session.shown("nonsense")
+    bench.session.rejected("nonsense")
     assert bench.session.stats()["events"] == {"show": 1, "accept": 1, "acceptPartial": 1, "reject": 1}
+
+
+async def test_who_asks_by_hand_is_offered_alternatives_each_with_an_id(bench: Bench) -> None:
+    bench.open("x = ")
+    bench.stage.others = ("other(a)", "third")
+    bench.stage.free.set()
+    assert await answer(bench.ask(4)) is not None
+    automatic = await answer(bench.ask(4))
+    assert automatic is not None
+    assert automatic.others == ()
+    offer = await answer(bench.ask(4, manual=True))
+    assert offer is not None
+    assert [one.insert for one in (offer, *offer.others)] == [continuation("x = "), "other(a)", "third"]
+    assert len({one.id for one in (offer, *offer.others)}) == 3
+    assert bench.session.status.shown == 2  # the one that came by itself, and what was asked for by hand
+
+
+async def test_an_alternative_is_typed_through_and_accepted_as_any_other(bench: Bench) -> None:
+    bench.open("x = ")
+    bench.stage.others = ("other(a)", "order")
+    bench.stage.free.set()
+    offer = await answer(bench.ask(4, manual=True))
+    assert offer is not None
+    steps = len(bench.stage.steps)
+    bench.type("x = o")
+    through = await answer(bench.ask(5))
+    assert through is not None
+    assert [one.insert for one in (through, *through.others)] == ["ther(a)", "rder"]
+    bench.type("x = ot")
+    through = await answer(bench.ask(6))
+    assert through is not None
+    assert [one.insert for one in (through, *through.others)] == ["her(a)"]
+    assert len(bench.stage.steps) == steps
+    bench.session.accepted(offer.others[0].id)
+    assert bench.session.stats()["acceptedCharacters"] == len("other(a)")

@@ -20,7 +20,7 @@ async def test_closing_a_document_supersedes_its_requests(bench: Bench) -> None:
     assert await superseded(task)
     assert await answer(bench.ask(3)) is None
     await bench.idle()
-    assert bench.loads.runtimes[0].forgotten == [A]
+    assert bench.loads.completers[0].forgotten == [("", A)]
     bench.session.close_document(A)
     bench.open("two")
     bench.stage.free.set()
@@ -53,3 +53,12 @@ async def test_closing_while_the_model_loads(make: Make) -> None:
     bench.loads.let_one()
     bench.session.close()
     assert await superseded(task)
+
+
+async def test_a_closed_session_loads_nothing_more(bench: Bench) -> None:
+    bench.session.close()
+    heard = len(bench.ear.statuses)
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    await settle()
+    assert bench.loads.begun == ["nano"]
+    assert len(bench.ear.statuses) == heard

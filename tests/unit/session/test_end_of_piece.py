@@ -73,10 +73,10 @@ async def test_a_new_one_is_made_where_nothing_follows_the_piece(ready: Ready) -
     bench.type(text)
     newer = bench.ask(len(text))
     await settle()
-    bench.stage.logprob = -9.0  # what follows is too doubtful to be shown
+    bench.stage.sure = False  # what follows is too doubtful to be shown
     bench.stage.grant(2)
     await until(lambda: bench.at("suggest", text), "a new suggestion")
-    bench.stage.logprob = -0.1
+    bench.stage.sure = True
     bench.stage.free.set()
     assert inserted(await answer(newer)) == continuation(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -47,7 +48,7 @@ async def test_the_model_before_is_tried_once(bench: Bench, monkeypatch: pytest.
     def fail(*_arguments: object) -> None:
         raise OSError("no memory")
 
-    monkeypatch.setattr(fakes, "FakeRuntime", fail)
+    monkeypatch.setattr(fakes, "FakeCompleter", fail)
     bench.session.configure(MISSING)
     await until(lambda: bench.status == "error")
     await settle()
@@ -96,3 +97,42 @@ async def test_what_was_asked_during_a_load_is_remembered_after_it(make: Make) -
     steps = len(bench.stage.steps)
     assert await answer(bench.ask(3)) is not None
     assert len(bench.stage.steps) == steps
+
+
+async def test_a_load_that_is_cancelled_brings_the_model_before_back(bench: Bench) -> None:
+    bench.loads.hold.set()
+    bench.session.configure(SECOND)
+    await until(lambda: bench.loads.waiting)
+    outcome = asyncio.ensure_future(bench.session.outcome())
+    await settle()
+    bench.session.go_back()
+    bench.loads.hold.clear()
+    bench.loads.let_one()
+    await until(lambda: bench.status == "ready")
+    assert bench.loads.begun == ["nano", "second", "nano"]
+    assert bench.session.settings == evolve(AT_ONCE, max_tokens=7)
+    assert await outcome == "another model was chosen since"
+    assert await bench.session.outcome() is None
+    bench.session.go_back()
+    await settle()
+    assert bench.loads.begun == ["nano", "second", "nano"], "nothing goes on that could be cancelled"
+
+
+async def test_a_choice_ends_a_fetch_and_a_repair_does_not(bench: Bench) -> None:
+    ended: list[str] = []
+    bench.session.fetching(lambda: ended.append("first"))
+    bench.session.configure(evolve(AT_ONCE, debounce_max=1))
+    assert not ended
+    bench.session.fetching(lambda: ended.append("second"))
+    assert ended == ["first"]
+    bench.session.configure(SECOND)
+    assert ended == ["first", "second"]
+    await until(lambda: bench.status == "ready")
+    bench.session.fetching(lambda: ended.append("third"))
+    bench.session.close()
+    assert ended == ["first", "second", "third"]
+
+
+async def test_an_outcome_says_why_a_model_is_not_there(bench: Bench) -> None:
+    bench.session.configure(MISSING)
+    assert await bench.session.outcome() == "missing is not there. Going back to nano."

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from tests.support.fakes import continuation, settle, until
+from starcoder_lsp.errors import Cancelled
+from tests.support.fakes import PATIENCE, continuation, settle, until
 from tests.support.session_bench import AT_ONCE, answer, inserted, superseded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
+    from starcoder_lsp.completer import Completer
+    from starcoder_lsp.config import Settings
+    from starcoder_lsp.engine.base import CancelToken
     from tests.support.session_bench import Bench, Make
 
 
@@ -107,7 +115,7 @@ async def test_a_load_that_ends_after_another_was_asked_for_is_not_taken(make: M
     await until(lambda: bench.loads.begun == ["nano", "second"])
     await settle()
     assert bench.status == "loading"
-    assert bench.session.runtime is None
+    assert bench.session.completer is None
     bench.loads.let_one()
     await until(lambda: bench.status == "ready")
     assert bench.session.status.model == "second"
@@ -128,3 +136,67 @@ async def test_a_failed_load_does_not_disturb_the_one_asked_for_after_it(make: M
     assert inserted(await answer(task)) == continuation("one")
     assert "error" not in bench.ear.states
     assert bench.status == "ready"
+
+
+async def test_the_same_model_can_be_asked_for_again_after_a_failed_load(make: Make) -> None:
+    missing = evolve(AT_ONCE, model="missing")
+    bench = make(missing)
+    await until(lambda: bench.status == "error")
+    bench.session.configure(missing)
+    await until(lambda: bench.loads.begun == ["missing", "missing"])
+    await until(lambda: bench.status == "error")
+
+
+async def test_what_was_wrong_with_a_model_is_forgotten_once_nobody_asks_for_it(bench: Bench) -> None:
+    bench.session.configure(evolve(AT_ONCE, model="missing"))
+    await until(lambda: bench.status == "ready")
+    wrong = bench.session.status
+    bench.session.configure(AT_ONCE)
+    assert (wrong.message is None, bench.session.status.message) == (False, None)
+    assert bench.status == "ready"
+
+
+async def test_a_load_is_cancelled_once_another_model_is_chosen(make: Make) -> None:
+    bench = make(start=False)
+    ended = threading.Event()
+
+    def slow(_settings: Settings, report: Callable[[str, int | None], None], cancel: CancelToken) -> Completer:
+        with contextlib.ExitStack() as stack:
+            stack.callback(ended.set)
+            report("Repacking", 1)
+            assert cancel._event.wait(PATIENCE)
+        raise Cancelled("another model was chosen")
+
+    bench.session._keeper._load_completer = slow
+    bench.session.start()
+    await until(lambda: bench.session.status.progress)
+    bench.session._keeper._load_completer = bench.loads
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    await until(lambda: bench.status == "ready")
+    assert ended.is_set()
+    assert bench.loads.begun == ["second"]
+
+
+async def test_a_model_chosen_before_the_settings_are_known_stays_and_is_loaded_once(make: Make) -> None:
+    bench = make(start=False)
+    bench.session.configure(evolve(AT_ONCE, model="second"))
+    bench.session.start(evolve(AT_ONCE, model="nano", max_tokens=7))
+    await until(lambda: bench.status == "ready")
+    await settle()
+    assert bench.loads.begun == ["second"]
+    assert (bench.session.settings.model, bench.session.settings.max_tokens) == ("second", 7)
+
+
+async def test_a_switch_warms_the_document_in_use_only(make: Make) -> None:
+    bench = make(evolve(AT_ONCE, prefill_while_typing="always"))
+    await until(lambda: bench.status == "ready")
+    bench.stage.free.set()
+    for number in range(9):
+        bench.open("one", f"file:///{number}.py")
+        bench.type("one ", f"file:///{number}.py")
+        await bench.idle()
+    bench.stage.steps.clear()
+    bench.session.configure(evolve(AT_ONCE, model="second", prefill_while_typing="always"))
+    await until(lambda: bench.status == "ready")
+    await bench.idle()
+    assert [step.ask.document[1] for step in bench.stage.steps] == ["file:///8.py"]

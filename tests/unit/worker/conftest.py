@@ -8,7 +8,7 @@ import pytest
 
 from starcoder_lsp.engine.worker import Worker
 from tests.support.fakes import PATIENCE
-from tests.support.worker_jobs import Resource, result_of
+from tests.support.worker_jobs import BrokenError, Resource, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def worker() -> Iterator[Worker[Resource]]:
-    made: Worker[Resource] = Worker("test-engine")
+    made: Worker[Resource] = Worker("test-engine", breaks=(BrokenError,))
     yield made
     made.close(PATIENCE)
 

@@ -10,7 +10,7 @@ import pytest
 from starcoder_lsp.engine.worker import Lane
 from starcoder_lsp.errors import EngineClosed, Superseded
 from tests.support.fakes import PATIENCE
-from tests.support.worker_jobs import Gate, Heedless, Resource, result_of
+from tests.support.worker_jobs import BrokenError, Gate, Heedless, Resource, result_of
 
 if TYPE_CHECKING:
     from starcoder_lsp.engine.base import CancelToken
@@ -106,3 +106,38 @@ def test_a_resource_that_cannot_be_closed_does_not_end_the_worker(worker: Worker
     result_of(worker.open(Resource, cannot))
     result_of(worker.open(lambda: Resource("second"), Resource.close))
     assert result_of(worker.submit(Lane.INTERACTIVE, "a", lambda resource, _cancel: resource.name)) == "second"
+
+
+def test_a_broken_resource_is_closed_and_what_waits_is_kept_for_the_next(ready: Worker[Resource]) -> None:
+    gate = threading.Event()
+
+    def fail(_resource: Resource, _cancel: CancelToken) -> None:
+        gate.wait(PATIENCE)
+        raise BrokenError
+
+    first = result_of(ready.submit(Lane.INTERACTIVE, "z", lambda resource, _cancel: resource))
+    assert isinstance(first, Resource)
+    broken = ready.submit(Lane.INTERACTIVE, "a", fail)
+    others = [ready.submit(Lane.INTERACTIVE, key, lambda resource, _cancel: resource.name) for key in "bcde"]
+    gate.set()
+    assert isinstance(broken.future.exception(PATIENCE), BrokenError)
+    assert first.closed
+    assert not any(job.future.done() for job in others)
+    result_of(ready.open(lambda: Resource("second"), Resource.close))
+    assert [job.future.result(PATIENCE) for job in others] == ["second"] * 4
+
+
+def test_what_waits_for_a_broken_resource_can_be_given_up(ready: Worker[Resource]) -> None:
+    gate = threading.Event()
+
+    def fail(_resource: Resource, _cancel: CancelToken) -> None:
+        gate.wait(PATIENCE)
+        raise BrokenError
+
+    broken = ready.submit(Lane.INTERACTIVE, "a", fail)
+    other = ready.submit(Lane.INTERACTIVE, "b", lambda resource, _cancel: resource)
+    gate.set()
+    broken.future.exception(PATIENCE)
+    ready.give_up()
+    for job in (other, ready.submit(Lane.WARM, "c", lambda resource, _cancel: resource)):
+        assert isinstance(job.future.exception(PATIENCE), EngineClosed)

@@ -52,8 +52,10 @@ end
 
 ---@param name string
 local function switch(name)
+  local now = status.get()
+  local in_use = now and now.model == name and (now.state == 'ready' or now.state == 'busy')
   ask('starcoder.switchModel', { name }, function()
-    vim.notify('starcoder: switching to ' .. name)
+    vim.notify(in_use and ('starcoder: %s is in use'):format(name) or 'starcoder: switching to ' .. name)
   end)
 end
 
@@ -63,11 +65,17 @@ end
 ---@field bytes integer
 ---@field current boolean
 
+---@param bytes integer
+---@return string
+local function size(bytes)
+  return bytes >= 1e9 and ('%.1f GB'):format(bytes / 1e9) or ('%.0f MB'):format(math.max(1, bytes / 1e6))
+end
+
 ---@param model starcoder.Model
 ---@return string
 local function describe(model)
-  local size = type(model.bytes) == 'number' and (' (%.1f GB)'):format(model.bytes / 1e9) or ''
-  return (model.current and '* ' or '  ') .. model.name .. size
+  local about = type(model.bytes) == 'number' and (' (%s)'):format(size(model.bytes)) or ''
+  return (model.current and '* ' or '  ') .. model.name .. about
 end
 
 ---@param name string Empty: pick one
@@ -101,6 +109,11 @@ function M.complete_model(lead)
     :totable()
 end
 
+--- Shows what was read for the suggestion at hand.
+function M.why()
+  ask('starcoder.context', {}, require('starcoder.why').show)
+end
+
 function M.status()
   local now = client() and status.get()
   if not now then
@@ -114,7 +127,17 @@ function M.status()
   lines[#lines + 1] = '  engine   ' .. (now.engine or 'none')
   lines[#lines + 1] = '  latency  ' .. (now.latencyMs and ('%.0f ms'):format(now.latencyMs) or 'no suggestion yet')
   lines[#lines + 1] = '  buffer   ' .. (status.paused(now, vim.api.nvim_get_current_buf()) and 'paused' or 'not paused')
+  if now.shown and now.hidden then
+    lines[#lines + 1] = ('  session  %d shown, %d hidden: not sure enough'):format(now.shown, now.hidden)
+  end
+  local reason = status.reason(now)
+  if reason then
+    lines[#lines + 1] = '  last     ' .. reason
+  end
   vim.api.nvim_echo({ { table.concat(lines, '\n') } }, true, {})
 end
+
+M.ask = ask
+M.size = size
 
 return M

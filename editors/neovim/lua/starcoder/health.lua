@@ -44,7 +44,7 @@ local function check_executable()
   local path = vim.fn.exepath(cmd[1])
   if path == '' then
     health.error(('`%s` is not executable'):format(cmd[1]), {
-      'Install it with `pip install starcoder-lsp` (or `pipx`, `uv tool`) and see that it is on the PATH,',
+      'Install it as README.md says under "Install" (in a clone: `pipx install .`) and see that it is on the PATH,',
       "or name it: `require('starcoder').setup({ cmd = { '/path/to/starcoder-lsp', '--stdio' } })`",
     })
     return

@@ -11,6 +11,22 @@ local M = {}
 --- Options of the server, for instance `{ model = 'nano' }`; docs/protocol.md lists them.
 ---@field options? table<string, any>
 
+--- `:h starcoder` needs a tags file. Plugin managers make it; without one nobody else does.
+local function index_help()
+  local doc = vim.fs.joinpath(vim.fs.dirname(vim.fs.dirname(vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2)))), 'doc')
+  if vim.fn.getftime(doc .. '/tags') < vim.fn.getftime(doc .. '/starcoder.txt') then
+    pcall(vim.cmd.helptags, vim.fn.fnameescape(doc)) -- a folder that is not ours to write goes without
+  end
+end
+
+--- Neovim starts no server that is not there, and says so in its log only.
+local function say_if_missing()
+  local cmd = vim.lsp.config.starcoder.cmd
+  if type(cmd) == 'table' and vim.fn.executable(cmd[1]) == 0 then
+    vim.notify_once(('starcoder: no `%s` on the PATH; see :checkhealth starcoder'):format(cmd[1]), vim.log.levels.WARN)
+  end
+end
+
 --- Starts the server for every file from now on and turns suggestions on.
 ---@param opts? starcoder.Options
 function M.setup(opts)
@@ -42,6 +58,8 @@ function M.setup(opts)
     )
   end
   vim.lsp.enable('starcoder')
+  index_help()
+  vim.schedule(say_if_missing) -- once the screen is there
 end
 
 --- Accepts the suggestion that is shown. False when there is none: map a fallback to it.
@@ -60,6 +78,11 @@ end
 ---@return boolean
 function M.accept_line()
   return require('starcoder.accept').line()
+end
+
+--- Asks for a suggestion at the cursor (Insert mode). What the model is not sure of is shown too.
+function M.suggest()
+  require('starcoder.ask')(vim.api.nvim_get_current_buf())
 end
 
 --- Hides the suggestion and stays in insert mode.

@@ -3,7 +3,7 @@
 return function(_, params)
   local buf = vim.uri_to_bufnr(params.uri)
   if buf == vim.api.nvim_get_current_buf() and vim.startswith(vim.api.nvim_get_mode().mode, 'i') then
-    pcall(vim.api.nvim_exec_autocmds, 'CursorMovedI', { group = 'nvim.lsp.inline_completion:' .. buf, buffer = buf })
+    require('starcoder.suggestion').ask_again(buf)
   end
   return vim.NIL
 end

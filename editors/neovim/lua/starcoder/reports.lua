@@ -37,8 +37,9 @@ end
 
 ---@param it starcoder.Suggestion
 ---@param bytes integer Accepted so far, from the suggestion's start
-function M.accepted_part(it, bytes)
-  report(it, 'starcoder.acceptPartial', { it.id, vim.str_utfindex(it.text:sub(1, bytes), 'utf-16') })
+---@param part 'word'|'line' The newest of them
+function M.accepted_part(it, bytes, part)
+  report(it, 'starcoder.acceptPartial', { it.id, vim.str_utfindex(it.text:sub(1, bytes), 'utf-16'), part })
 end
 
 return M

@@ -4,6 +4,28 @@ local LIMIT, WINDOW = 3, 3 * 60 * 1000
 ---@type integer[] Times of the latest crashes, in ms
 local crashes = {}
 
+local expected = 0
+
+--- Neovim tells of a client's end in one line too long for most screens, which then waits for ENTER: ours says the same in fewer
+--- words. The message comes two turns of the event loop later.
+local function quieten_neovim()
+  expected = expected + 1
+  if expected > 1 then
+    return
+  end
+  local notify = vim.notify
+  local function quiet(message, ...)
+    if expected == 0 or not tostring(message):find('^Client starcoder quit with exit code') then
+      return notify(message, ...)
+    end
+    expected = expected - 1
+    if expected == 0 and vim.notify == quiet then
+      vim.notify = notify
+    end
+  end
+  vim.notify = quiet
+end
+
 ---@param code integer
 ---@param signal integer
 return function(code, signal)
@@ -16,6 +38,7 @@ return function(code, signal)
     return now - time < WINDOW
   end, crashes)
   crashes[#crashes + 1] = now
+  quieten_neovim()
   local why = signal ~= 0 and ('signal ' .. signal) or ('exit code ' .. code)
   vim.schedule(function()
     if vim.lsp.is_enabled and not vim.lsp.is_enabled('starcoder') then

@@ -9,6 +9,9 @@ local M = {}
 ---@field progress? integer Per cent, while loading
 ---@field latencyMs? number Of the last suggestion
 ---@field pausedUris string[]
+---@field shown? integer Suggestions of this session that were shown
+---@field hidden? integer Those that were made and hidden, because the model was not sure enough
+---@field reason? 'unsure'|'off'|'empty'|'secret' Why the newest request was answered with nothing
 
 ---@type table<integer, starcoder.Status> by client id
 local latest = {}
@@ -48,6 +51,20 @@ function M.paused(status, buf)
   return status.state == 'paused' or vim.list_contains(status.pausedUris or {}, vim.uri_from_bufnr(buf))
 end
 
+local reasons = {
+  unsure = 'hidden: the model was not sure enough; ask by hand to see it (:h starcoder-nothing)',
+  off = 'suggestions are off here',
+  empty = 'there was nothing to suggest',
+  secret = 'this looks like a secret: it is put into no prompt',
+}
+
+--- Why nothing was shown, in words; nil where something was, and for reasons of newer servers.
+---@param status starcoder.Status
+---@return string?
+function M.reason(status)
+  return reasons[status.reason]
+end
+
 ---@param buf integer
 ---@return string
 function M.component(buf)
@@ -64,6 +81,12 @@ function M.component(buf)
     return model .. ': paused'
   elseif status.state == 'busy' then
     return model .. ' …'
+  elseif status.reason == 'unsure' then
+    return model .. ': not sure'
+  elseif status.reason == 'off' then
+    return model .. ': off'
+  elseif status.reason == 'secret' then
+    return model .. ': secret'
   end
   return status.latencyMs and ('%s %.0f ms'):format(model, status.latencyMs) or model
 end

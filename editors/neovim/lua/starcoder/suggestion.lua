@@ -15,8 +15,11 @@ local M = {}
 local METHOD = 'textDocument/inlineCompletion'
 local namespace = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
 
----@type table<integer, starcoder.Suggestion?> by buffer
+---@type table<integer, starcoder.Suggestion[]?> by buffer: those of the latest answer, the one on screen first
 local latest = {}
+
+---@type table<integer, fun(found: boolean)?> by buffer: the next request was asked for by hand, and who wants to know what came
+local by_hand = {}
 
 ---@param client vim.lsp.Client
 ---@param buf integer
@@ -65,37 +68,37 @@ function M.observe(client)
     if method ~= METHOD or not handler then
       return request(self, method, params, handler, bufnr)
     end
+    local answered = by_hand[bufnr]
+    by_hand[bufnr] = nil
+    if answered then
+      params.context.triggerKind = vim.lsp.protocol.InlineCompletionTriggerKind.Invoked
+    end
     return request(self, method, params, function(err, result, ctx, config)
       local buf = ctx.bufnr
       if not err and result and vim.api.nvim_buf_is_loaded(buf) then
-        local item = (result.items or result)[1]
-        latest[buf] = item and parse(client, buf, params.position, item)
+        latest[buf] = vim
+          .iter(result.items or result)
+          :map(function(item)
+            return parse(client, buf, params.position, item)
+          end)
+          :totable()
       end
       handler(err, result, ctx, config)
       M.hide_stale(buf)
       require('starcoder.reports').shown(M.visible(buf))
+      if answered and not err then
+        answered(M.visible(buf) ~= nil)
+      end
     end, bufnr)
   end
 end
 
---- The latest suggestion and what is left of it at the cursor; nil when the text before the cursor is not its beginning.
+--- Makes Neovim ask again, as it does after a keystroke (and after the same wait of 200 ms): it has no function for that.
 ---@param buf integer
----@return starcoder.Suggestion? suggestion
----@return string? rest
-function M.left(buf)
-  local it = latest[buf]
-  if not it or vim.api.nvim_get_current_buf() ~= buf then
-    return nil
-  end
-  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
-  if row - 1 ~= it.row or col < it.col then
-    return nil
-  end
-  local typed = vim.api.nvim_buf_get_text(buf, it.row, it.col, it.row, col, {})[1]
-  if not vim.startswith(it.text, typed) or #typed == #it.text then
-    return nil
-  end
-  return it, it.text:sub(#typed + 1)
+---@param answered? fun(found: boolean) Asks as by hand, so that what the model is not sure of is shown too
+function M.ask_again(buf, answered)
+  by_hand[buf] = answered
+  pcall(vim.api.nvim_exec_autocmds, 'CursorMovedI', { group = 'nvim.lsp.inline_completion:' .. buf, buffer = buf })
 end
 
 --- The ghost text that Neovim shows in the buffer.
@@ -115,6 +118,47 @@ local function ghost(buf)
       end):join('')
     end)
     :join('\n')
+end
+
+--- What is left of a suggestion at the cursor; nil when the text before the cursor is not its beginning.
+---@param buf integer
+---@param it starcoder.Suggestion
+---@return string? rest
+local function left_of(buf, it)
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  if row - 1 ~= it.row or col < it.col then
+    return nil
+  end
+  local typed = vim.api.nvim_buf_get_text(buf, it.row, it.col, it.row, col, {})[1]
+  if not vim.startswith(it.text, typed) or #typed == #it.text then
+    return nil
+  end
+  return it.text:sub(#typed + 1)
+end
+
+--- The suggestion on screen (where none of the latest is, the first of them that holds), and what is left of it at the cursor.
+---@param buf integer
+---@return starcoder.Suggestion? suggestion
+---@return string? rest
+function M.left(buf)
+  local several = latest[buf]
+  if not several or vim.api.nvim_get_current_buf() ~= buf then
+    return nil
+  end
+  local shown = ghost(buf) or ''
+  local best, best_rest, best_size, at ---@type starcoder.Suggestion?, string?, integer, integer
+  best_size = -1
+  for index, it in ipairs(several) do
+    local rest = left_of(buf, it)
+    local size = rest and (vim.startswith(shown, rest) and #rest or 0) or -1
+    if size > best_size then
+      best, best_rest, best_size, at = it, rest, size, index
+    end
+  end
+  if best then
+    table.insert(several, 1, table.remove(several, at)) -- it stays the one when its ghost text is gone
+  end
+  return best, best_rest
 end
 
 --- Like left(), for a suggestion that is on screen.

@@ -1,0 +1,1 @@
+"""Bringing models onto this machine: only when a person asks for one, by name, and has seen its licence."""
