@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not 1 <= arguments.days <= 10_000:  # noqa: PLR2004 - said in the message
         raise ConfigError(f"--days must be from 1 to 10000, not {arguments.days}.")
-    summary = summarise(read(path, since_days(arguments.days)))
+    summary = summarise(read(path, since_days(arguments.days, time.time())))
     if arguments.html is not None:
         _write(arguments.html, _page(summary, arguments.days))
     if arguments.json:

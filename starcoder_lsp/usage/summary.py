@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from statistics import median
 from time import localtime, strftime
 from typing import TYPE_CHECKING
@@ -150,10 +151,10 @@ def day_of(seconds: int) -> str:
     return strftime("%Y-%m-%d", localtime(seconds))
 
 
-def since_days(days: int) -> int:
-    """Return when the first of so many days began, today being one: seconds since 1970."""
-    today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return int((today - timedelta(days=days - 1)).timestamp())
+def since_days(days: int, now: float) -> int:
+    """Return when the first of so many local days began, that of `now` being the last: seconds since 1970."""
+    first = date(*localtime(now)[:3]) - timedelta(days=days - 1)
+    return int(datetime.combine(first, time_of_day.min).timestamp())  # without a zone: local, in that day's offset
 
 
 def in_short(figures: Figures, days: int) -> str:

@@ -200,7 +200,6 @@ def test_a_keystroke_costs_no_more_than_a_block_and_what_was_typed(vllm: VLLMPro
 def test_a_restart_in_the_middle_of_a_stream(vllm: VLLMProcess, engine: Engine) -> None:
     """Its 2,000 tokens take seconds. Where other programs want the cores, none of them may be sent before the last."""
     expected = ids_of(generate(engine, SOME)[0])
-    seen: list[Token] = []
     before = vllm.worked()
 
     def kill() -> None:
@@ -208,16 +207,11 @@ def test_a_restart_in_the_middle_of_a_stream(vllm: VLLMProcess, engine: Engine) 
             time.sleep(0.01)
         vllm.close()
 
-    def see(token: Token) -> bool:
-        seen.append(token)
-        return False
-
     with ThreadPoolExecutor(1) as pool:
         killed = pool.submit(kill)
-        with pytest.raises(EngineUnavailable, match=r"broke off|cannot be reached") as caught:
-            generate(engine, SOME, 2000, on_token=see)
+        with pytest.raises(EngineUnavailable, match=r"broke off|cannot be reached"):
+            generate(engine, SOME, 2000)
         killed.result(PATIENCE)
-    assert ("broke off" in str(caught.value)) == bool(seen)
     with pytest.raises(EngineUnavailable, match="cannot be reached"):
         generate(engine, SOME)
     vllm.start()

@@ -192,8 +192,12 @@ class VLLMProcess:
     def worked(self) -> float:
         """Return the seconds of a processor that its engine has used so far."""
         assert self._process is not None
-        times = [one.cpu_times() for one in psutil.Process(self._process.pid).children(recursive=True)]
-        return sum(one.user + one.system for one in times)
+        used = 0.0
+        for one in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                times = one.cpu_times()
+                used += times.user + times.system
+        return used
 
     def close(self) -> None:
         if self._process is not None:

@@ -16,6 +16,7 @@ from starcoder_lsp.cli import main
 from starcoder_lsp.errors import ConfigError
 from starcoder_lsp.usage.record import Record
 from starcoder_lsp.usage.store import Store, Unusable, read
+from starcoder_lsp.usage.summary import since_days
 from starcoder_lsp.usage.writer import Writer
 from tests.support.fakes import PATIENCE
 
@@ -293,10 +294,25 @@ def test_the_texts_that_are_compared_do_not_enter_the_file(path: Path) -> None:
         assert b"secret" not in file.read_bytes()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot change its time zone there")
+def test_days_begin_at_local_midnight_on_either_side_of_summer_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    try:
+        noon = time.mktime((2026, 10, 26, 12, 0, 0, 0, 0, -1))  # the day after summer time ended
+        begins = [time.strftime("%m-%d %H:%M", time.localtime(since_days(days, noon))) for days in (1, 2, 3, 31)]
+        assert begins == ["10-26 00:00", "10-25 00:00", "10-24 00:00", "09-26 00:00"]
+        assert since_days(1, noon + 43_199) == since_days(1, noon) < since_days(1, noon + 43_200)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_a_summary_of_what_was_kept(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("starcoder_lsp.commands.usage.database", lambda: path)
+    monkeypatch.setattr(time, "time", lambda: NOW)  # a day may end while this runs
     store = Store(path)
     store.put(record(1, shown=True, whole=True, accepted=20))
     store.put(record(2, shown=True, typed=40, typed_through=True))

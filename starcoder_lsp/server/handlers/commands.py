@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -156,7 +157,7 @@ def _days(app: App, arguments: Sequence[object]) -> _Days:
 
 
 def _usage(asked: _Days) -> dict[str, object]:
-    figures = summarise(read(database(), since_days(asked.days))).total
+    figures = summarise(read(database(), since_days(asked.days, time.time()))).total
     return {
         "enabled": asked.enabled,
         "days": asked.days,
