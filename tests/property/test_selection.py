@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ PATHS = st.builds("{0}{1}.{2}".format, FOLDERS, NAMES, EXTENSIONS)
 FILES = st.dictionaries(PATHS, TEXTS, max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(FILES, PATHS, TEXTS, st.data())
 def test_a_selection(files: dict[str, str], path: str, text: str, data: st.DataObject) -> None:

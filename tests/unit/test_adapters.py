@@ -65,6 +65,7 @@ def written(*adapters: Adapter) -> str:
     return answer.raw
 
 
+@pytest.mark.slow
 def test_an_adapter_changes_what_is_written_and_without_it_all_is_as_before(tmp_path: Path) -> None:
     adapter = str(write_adapter(tmp_path / "mine.gguf"))
     base = written()

@@ -67,7 +67,7 @@ def test_a_shell_has_a_folder_of_its_own(workspace: Path) -> None:
         "/" + "x" * 300 + ".gguf",
         "/a\0b.gguf",
         "/z-00000-of-00000.gguf",
-        "/m-00001-of-99999.gguf",
+        pytest.param("/m-00001-of-99999.gguf", marks=pytest.mark.slow),
         "/line\nbreak.gguf",
         "x" * 100_000,
     ],

@@ -114,6 +114,7 @@ def test_where_the_models_folder_cannot_be_written_the_users_own_is_used(
         write_curve(header, CURVE)
 
 
+@pytest.mark.slow
 def test_a_stamped_file_says_it_itself_and_is_the_same_otherwise(header: GGUFHeader) -> None:
     path = header.path
     old = read_header(path)

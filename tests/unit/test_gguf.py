@@ -317,6 +317,7 @@ def test_a_missing_part_is_named(starcoder2: Path, tmp_path: Path) -> None:
         read_header(first)
 
 
+@pytest.mark.slow
 def test_a_model_in_very_many_parts_names_a_few(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"big-00003-of-99999\.gguf and 99,996 more\. Put") as caught:
         read_header(tmp_path / "big-00001-of-99999.gguf")

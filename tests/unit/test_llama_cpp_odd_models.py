@@ -49,6 +49,7 @@ IDS = [20 + number * 7 % 900 for number in range(500)]
 EDITS = st.lists(st.tuples(st.integers(1, len(IDS)), st.integers(0, 6), st.integers(0, 3)), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=EDITS)
 def test_no_more_is_evaluated_than_was_promised(engine: LlamaCpp, edits: list[tuple[int, int, int]]) -> None:

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALL = (*RULES, SENTENCEPIECE)
-MOST_OF_THEM_LATER = [
-    rule if rule in {"starcoder", SENTENCEPIECE} else pytest.param(rule, marks=pytest.mark.slow) for rule in ALL
-]
-"""All, for tests that take a while with each: the inner loop has the two that matter most."""
+MOST_OF_THEM_LATER = [rule if rule == "starcoder" else pytest.param(rule, marks=pytest.mark.slow) for rule in ALL]
+"""All, for tests that take a while with each: the inner loop has the one that matters most."""
 
 
 def header_of(rule: str) -> GGUFHeader:

@@ -72,7 +72,7 @@ async def type_with(client: Client, debounce_s: float) -> Figures:
     return figures
 
 
-@pytest.mark.parametrize("how", ["answers", "hangs", "fails"])
+@pytest.mark.parametrize("how", ["answers", pytest.param("hangs", marks=pytest.mark.slow), "fails"])
 async def test_what_is_asked_is_answered_or_late_or_failed(how: str) -> None:
     client = Client(how)
     figures = await type_with(client, 0.0)
@@ -82,6 +82,7 @@ async def test_what_is_asked_is_answered_or_late_or_failed(how: str) -> None:
     assert not any(counted.values())
 
 
+@pytest.mark.slow
 async def test_a_key_within_the_debounce_puts_the_question_off() -> None:
     client = Client("answers")
     await type_with(client, 10.0)

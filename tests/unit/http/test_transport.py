@@ -111,6 +111,7 @@ def test_streams_that_end_early_leave_no_connection_behind(
     assert len(pool.connections) <= 2, pool.connections
 
 
+@pytest.mark.slow
 def test_connections_that_are_never_free_again_are_left_behind(
     serve: Callable[..., Server], open_transport: Callable[..., Transport]
 ) -> None:

@@ -63,7 +63,9 @@ def told(index: Index) -> list[object]:
     return found
 
 
-@pytest.mark.parametrize(("seed", "steps"), [(1, 0), (2, 3), (3, 60), (4, 900), (5, 3 * SEGMENT)])
+@pytest.mark.parametrize(
+    ("seed", "steps"), [(1, 0), (2, 3), (3, 60), (4, 900), pytest.param(5, 3 * SEGMENT, marks=pytest.mark.slow)]
+)
 def test_an_index_says_the_same_after_a_start_and_goes_on(tmp_path: Path, seed: int, steps: int) -> None:
     before, now, after = random_index(seed, steps), known(random_index(seed, steps)), Index(lambda _path: None)
     assert write(tmp_path / "cache.npz", now.arrays())

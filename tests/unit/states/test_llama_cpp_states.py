@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from starcoder_lsp.engine.llama_cpp import LlamaCpp
     from starcoder_lsp.loading import Model
 
+pytestmark = pytest.mark.slow
+
 WINDOW, SLOTS = 1024, 2
 _NONE = Window(0, 0, ())
 CODE = "def total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n\n\n"
