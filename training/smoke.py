@@ -145,7 +145,7 @@ def main() -> int:
     run = Run(TINY, torch.device("cpu"))
     schedule = Schedule(warm_steps=5, short=(128, 256), long=(512,))
     feed = Feed(load, 2)
-    train(run, feed, held_out, Budget(minutes=4, tokens=120 * 2048, batch=2048, micro=2048), schedule, data)
+    train(run, feed, held_out, Budget(minutes=12, tokens=120 * 2048, batch=2048, micro=2048), schedule, data)
     feed.close()
     log = [json.loads(line) for line in (data / "log.jsonl").read_text().splitlines()]
 

@@ -114,6 +114,8 @@ class _Trial:
     tokens_after: int = 0
     """The most tokens written after a cancel."""
     step_ms: float = 0.0
+    _cancelled: float = 0.0
+    """When the last cancel was the worker's: what was written before came before it."""
     _random: random.Random = field(factory=lambda: random.Random(0))  # noqa: S311 - moments, not secrets
     _turn: int = 0
 
@@ -158,10 +160,9 @@ class _Trial:
             job = self.worker.submit(Lane.INTERACTIVE, "decode", write)
             job.future.add_done_callback(lambda _done: reached.set())  # noqa: B023 - it may end before
             reached.wait(_PATIENCE_S)
-            cancelled = time.perf_counter()
             took = self._cancel(job)
             if took is not None:
-                self.tokens_after = max(self.tokens_after, sum(stamp > cancelled for stamp in stamps))
+                self.tokens_after = max(self.tokens_after, sum(stamp > self._cancelled for stamp in stamps))
                 if len(stamps) > 1:
                     self.step_ms = (stamps[-1] - stamps[0]) / (len(stamps) - 1) * 1e3
                 return took
@@ -174,6 +175,7 @@ class _Trial:
             return None
         cancelled = time.perf_counter()
         self.worker.cancel(job)
+        self._cancelled = time.perf_counter()
         wait([future], _PATIENCE_S)
         took = (time.perf_counter() - cancelled) * 1e3
         return took if isinstance(future.exception(), Cancelled) else None

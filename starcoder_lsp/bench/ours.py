@@ -90,13 +90,13 @@ async def settle(session: Client) -> dict[str, Any]:
     """Wait until the server has nothing more to do; return its counters."""
     quiet_since: float | None = None
     while True:
+        asked = time.perf_counter()
         stats: dict[str, Any] = await session.command("starcoder.stats")
-        now = time.perf_counter()
         if not stats["idle"]:
             quiet_since = None
         elif quiet_since is None:
-            quiet_since = now
-        elif now - quiet_since >= QUIET_S:
+            quiet_since = time.perf_counter()
+        elif asked - quiet_since >= QUIET_S:  # what it says is from between the two moments
             return stats
         await asyncio.sleep(_POLL_S)
 

@@ -12,7 +12,10 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SOCKET: Final = "engine.sock"
 _PREFIX: Final = "starcoder-lsp-engine-"
@@ -39,15 +42,26 @@ def remove(folder: Path) -> None:
             folder.rmdir()
 
 
+def remove_own() -> None:
+    """Remove the folders of this process: one that ends hard, in the middle of native work, frees nothing else."""
+    for folder in _folders(str(os.getpid())):
+        remove(folder)
+
+
 def sweep() -> None:
     """Remove the folders of processes that were killed before they could."""
     import psutil  # noqa: PLC0415 - only a load needs it
 
-    places = {tempfile.gettempdir()} | ({_SHORT} if sys.platform != "win32" else set())
-    for folder in (folder for place in places for folder in Path(place).glob(f"{_PREFIX}*-*")):
+    for folder in _folders("*"):
         pid = folder.name.removeprefix(_PREFIX).split("-")[0]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
             remove(folder)
+
+
+def _folders(process: str) -> Iterator[Path]:
+    """Yield the folders that have the name of one of ours, of a process or of all (`*`)."""
+    places = {tempfile.gettempdir()} | ({_SHORT} if sys.platform != "win32" else set())
+    return (folder for place in places for folder in Path(place).glob(f"{_PREFIX}{process}-*"))
 
 
 def _is_ours(folder: Path) -> bool:

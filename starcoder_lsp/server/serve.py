@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 from lsprotocol import types
 from pygls.io_ import StdoutWriter
 
+from starcoder_lsp.engine import private_folder
 from starcoder_lsp.errors import ConfigError
 from starcoder_lsp.server.app import App
 from starcoder_lsp.server.framing import Framing, FramingLost, NoLength
@@ -145,6 +146,7 @@ def _watch(app: App, output: BinaryIO) -> None:
 
 def _end(app: App, status: int) -> NoReturn:
     app.close()
+    private_folder.remove_own()  # the engine's thread may be in a native call, and free nothing
     with contextlib.suppress(OSError, ValueError):  # a stderr that nobody reads
         sys.stderr.flush()
     os._exit(status)

@@ -136,14 +136,18 @@ def test_a_cancel_frees_what_the_request_held(moment: str, vllm: VLLMProcess, en
             cancel.cancel()
         return False
 
+    ended = threading.Event()
+
     def when_busy() -> None:
-        until(lambda: vllm.running() > 0)
+        while not ended.is_set() and vllm.running() == 0:
+            time.sleep(0.01)
         cancel.cancel()
 
     watcher = threading.Thread(target=when_busy)
     if not writing:
         watcher.start()
     outcome = engine.generate(ids, slot=0, max_tokens=3000, on_token=third, cancel=cancel)
+    ended.set()
     if not writing:
         watcher.join(PATIENCE)
     assert outcome.finish == "cancelled" or (not writing and len(seen) < 90), "the cancel came after the end"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from starcoder_lsp.models.gguf import read_header
 from tests.editors.lab import program
 from tests.support.generation import prefill
 from tests.support.llama_server import LlamaServerProcess
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,12 +60,6 @@ class Balanced:
 
     def computed(self) -> list[float]:
         return [engine.metrics()["prompt_tokens_total"] if engine._engine else 0.0 for engine in self.engines]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def configuration(folder: Path, ports: dict[str, int], sockets: list[Path]) -> Path:

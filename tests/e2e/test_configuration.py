@@ -113,8 +113,9 @@ async def test_a_model_in_the_settings_that_is_not_there_leaves_the_one_before()
         [shown] = await editor.shown(1)
         assert "absent.gguf" in shown.message
         assert shown.message.endswith("Going back to nano.")
+        await editor.loaded("nano")
         assert not await silent(editor)
-        status = await editor.command("starcoder.status")
+        status = await editor.state("ready")
         assert (status["state"], status["model"], status["message"]) == ("ready", "nano", shown.message)
 
 

@@ -43,7 +43,7 @@ def at(served: LlamaServerProcess) -> tuple[str, ...]:
 
 
 def test_all_sides_type_and_ours_sends_what_the_server_holds(served: LlamaServerProcess) -> None:
-    process = fleet(*at(served), "--users", "2", "--seconds", "4", "--json", SERVED_KEY=served.key)
+    process = fleet(*at(served), "--users", "2", "--seconds", "8", "--speed", "0.4", "--json", SERVED_KEY=served.key)
     out, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
     result = json.loads(out)

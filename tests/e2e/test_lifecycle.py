@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.support.code import long_text, place_of
+from tests.support.ports import free_port
 from tests.support.wire import Wire, frame, serving
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ async def test_the_listener_is_private(short_tmp: Path) -> None:
 async def test_two_servers_at_once() -> None:
     async with serving() as first, serving() as second:
         for wire in (first, second):
+            await wire.state("ready")
             wire.open(URI, TEXT)
         requests = [wire.ask(URI, LINE, COLUMN) for wire in (first, second)]
         one, two = await asyncio.gather(first.response(requests[0]), second.response(requests[1]))
@@ -264,19 +266,20 @@ async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
     pytest.fail("nobody listens")
 
 
-async def test_tcp_serves_one_client_and_nobody_else(unused_tcp_port: int) -> None:
+async def test_tcp_serves_one_client_and_nobody_else() -> None:
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "starcoder_lsp", "--tcp", f"127.0.0.1:{unused_tcp_port}", stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "starcoder_lsp", "--tcp", f"127.0.0.1:{port}", stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
     try:
         line = await asyncio.wait_for(process.stderr.readline(), 60)
         assert b"debugging only" in line
-        reader, writer = await connect(unused_tcp_port)
+        reader, writer = await connect(port)
         writer.write(HELLO)
         assert (await asyncio.wait_for(reader.readline(), 60)).startswith(b"Content-Length: ")
         with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+            await asyncio.open_connection("127.0.0.1", port)
         writer.close()
         await writer.wait_closed()
         assert await asyncio.wait_for(process.wait(), 60) == 1

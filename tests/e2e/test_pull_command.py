@@ -112,6 +112,7 @@ async def test_a_fetch_is_cancelled_at_once_and_what_came_is_kept(
             editor.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
         else:
             editor.cancel("pull")
+        await editor.command("starcoder.status")  # the answer comes after the cancel was taken
         hub.hold.set()
         with pytest.raises((JsonRpcException, asyncio.CancelledError)):
             await asyncio.wait_for(fetching, PATIENCE)
@@ -170,6 +171,7 @@ async def test_a_client_s_own_token_is_the_progress_s(hub: Hub, environment: dic
         await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress is told")
         assert set(editor.client.progress_reports) == {"mine"}
         editor.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams("mine"))
+        await editor.command("starcoder.status")  # the answer comes after the cancel was taken
         hub.hold.set()
         with pytest.raises(JsonRpcException):
             await asyncio.wait_for(fetching, PATIENCE)

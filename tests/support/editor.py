@@ -141,11 +141,15 @@ class Editor:
         return item.insert_text
 
     async def complete(self, uri: str, line: int, character: int) -> types.CompletionList:
-        """Ask with plain completion."""
+        """Ask with plain completion, as clients do again and again: on a slow machine the first list may be empty."""
         params = types.CompletionParams(types.TextDocumentIdentifier(uri), types.Position(line, character))
-        answer = await asyncio.wait_for(self.client.text_document_completion_async(params), PATIENCE)
-        assert isinstance(answer, types.CompletionList)
-        return answer
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            answer = await asyncio.wait_for(self.client.text_document_completion_async(params), PATIENCE)
+            assert isinstance(answer, types.CompletionList)
+            if answer.items or asyncio.get_running_loop().time() > end:
+                return answer
+            await asyncio.sleep(0.1)
 
     def cancel(self, identity: str) -> None:
         """Send `$/cancelRequest`."""

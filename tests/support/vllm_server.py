@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from starcoder_lsp.engine.http.vllm import VLLM
 from starcoder_lsp.errors import EngineUnavailable
 from starcoder_lsp.loading import read_model
 from tests.support.hugging_face_model import write_hugging_face
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -74,18 +74,6 @@ def _cannot() -> str:
     if (memory := psutil.virtual_memory().available / 1e9) < _MEMORY_GB:
         return f"it needs {_MEMORY_GB} GB of memory, and {memory:.1f} are free"
     return ""
-
-
-def free_port() -> int:
-    """Return a port that stays free while the server is not there: none that the system gives to connections.
-
-    Whoever looks for a server at such a one may be given it, and so be connected with itself.
-    """
-    for port in range(20_000 + os.getpid() % 5_000, 30_000):
-        with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            return port
-    pytest.fail("no port is free")
 
 
 @define

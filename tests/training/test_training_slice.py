@@ -45,7 +45,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The report of one run of training/smoke.py."""
     folder = tmp_path_factory.mktemp("training")
     command = [str(_python_with_torch()), str(ROOT / "training" / "smoke.py"), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1400)
     assert done.returncode == 0, done.stderr[-4000:]
     report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return report

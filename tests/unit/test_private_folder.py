@@ -79,3 +79,11 @@ def test_a_folder_is_made_and_removed(place: Path) -> None:
     private_folder.remove(folder)
     assert not folder.exists()
     private_folder.remove(folder)
+
+
+def test_a_process_that_ends_removes_its_own_and_no_other(place: Path) -> None:
+    own, other = private_folder.make(), place / f"starcoder-lsp-engine-{os.getppid()}-x"
+    other.mkdir(mode=0o700)
+    private_folder.remove_own()
+    assert not own.exists()
+    assert other.exists()

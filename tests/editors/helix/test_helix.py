@@ -37,7 +37,7 @@ def test_a_suggestion_is_accepted_as_the_page_says(tmp_path: Path) -> None:
         # A request that came before the model was loaded has no answer: C-x asks again.
         screen.wait("the menu", menu, nudge=["C-x"])
         screen.press("Tab")
-        screen.wait("the item's documentation, which names the model", lambda text: "nano" in text)
+        screen.wait("the item's documentation, which names the model", lambda text: "nano" in text, nudge=["Tab"])
         screen.press("Enter")
         screen.press("Escape")
         screen.wait("normal mode", lambda text: " NOR " in text)

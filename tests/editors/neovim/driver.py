@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ INDENT = "    "
 CODE = lab.CODE.removesuffix(INDENT)
 PAGE = block(page("neovim"), "With the plugin")
 PAGE = sure(PAGE, "setup()", "setup({ options = { confidence = 0 } })")
+
+STAYS_S = 0.5
 
 BRIDGE = Path(__file__).parent / "bridge.lua"
 
@@ -104,8 +107,19 @@ class Neovim:
         return str(self.lua(GHOST))
 
     def wait_ghost(self) -> str:
-        """Wait for ghost text."""
-        return str(self.wait("ghost text", f"local ghost = (function() {GHOST} end)() return ghost ~= '' and ghost"))
+        """Wait for ghost text, and until it stays: on a slow machine a first piece is shown, and soon the whole."""
+        self.wait("ghost text", f"return (function() {GHOST} end)() ~= ''")
+        ghost, since = "", time.monotonic()
+
+        def stays() -> bool:
+            nonlocal ghost, since
+            before, ghost = ghost, self.ghost()
+            if ghost != before:
+                since = time.monotonic()
+            return ghost != "" and time.monotonic() - since > STAYS_S
+
+        poll("the ghost text stays", stays)
+        return ghost
 
     def watch_ghost(self, before: str, after: str) -> None:
         """Wait until one ghost text has become the other, with nothing in between: keys are handled in their turn."""

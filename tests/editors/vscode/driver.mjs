@@ -60,7 +60,7 @@ const operations = {
   type: ({ text, delay }) => page.keyboard.type(text, { delay }),
   insert: ({ text }) => page.keyboard.insertText(text),
   press: ({ key }) => page.keyboard.press(key),
-  click: ({ selector, text }) => page.locator(selector, text ? { hasText: text } : undefined).first().click({ timeout: 10000 }),
+  click: ({ selector, text }) => page.locator(selector, text ? { hasText: text } : undefined).first().click({ timeout: 60000 }),
   texts: ({ selector }) => page.$$eval(selector, nodes => nodes.map(node => node.textContent.replaceAll('\u00a0', ' '))),
   attributes: ({ selector, name }) => page.$$eval(selector, (nodes, name) => nodes.map(node => node.getAttribute(name)), name),
   screen: () => page.evaluate(() => {

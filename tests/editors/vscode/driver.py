@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tests.editors.lab import EDITORS, INSTALLERS, REPOSITORY, editor, poll, program
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,9 +94,7 @@ class CodeServer:
         (folder / "data" / "User" / "keybindings.json").write_text(json.dumps(keys))
         self.machine_settings = folder / "data" / "Machine" / "settings.json"
 
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.address = f"127.0.0.1:{free_port()}"
         (folder / "config.yaml").write_text(f"bind-addr: {self.address}\nauth: none\ncert: false\n")
         root = lab()
         entry = root / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"

@@ -84,8 +84,8 @@ def test_over_llama_server_with_a_key_from_the_secret_storage(
             poll("it is the server's", lambda: engine_of(tap) == f"llama-server at unix:{served.socket}")
             types_and_accepts(window, tap)
             assert served.metrics()["tokens_predicted_total"] > 0
-            written = [path for path in tmp_path.rglob("*") if path.is_file() and path != tap.log]
-            assert not any(served.key.encode() in path.read_bytes() for path in written), "the key lies in a file"
+        written = [path for path in tmp_path.rglob("*") if path.is_file() and path != tap.log]
+        assert not any(served.key.encode() in path.read_bytes() for path in written), "the key lies in a file"
     finally:
         served.close()
 

@@ -65,7 +65,9 @@ def window(
         server.close()
 
 
-def test_a_model_is_picked_watched_cancelled_and_used(window: Window, hub: Hub, models: Path, tmp_path: Path) -> None:
+def test_a_model_is_picked_watched_cancelled_and_used(
+    window: Window, tap: Tap, hub: Hub, models: Path, tmp_path: Path
+) -> None:
     hub.hold.clear()
     window.command("StarCoder: Get a Model")
     window.choose("StarCoder2 3B")
@@ -76,7 +78,10 @@ def test_a_model_is_picked_watched_cancelled_and_used(window: Window, hub: Hub, 
     poll("half of it came", lambda: any(part.stat().st_size for part in models.glob(".*.part")), 60)
     pictures = IMAGES if os.environ.get("UPDATE_SCREENSHOTS") else tmp_path
     window.browser("screenshot", path=str(pictures / "vscode-get-model.png"))
+    mark = tap.count()
     window.click_button("Cancel")
+    cancels = {"$/cancelRequest", "window/workDoneProgress/cancel"}
+    poll("the server hears it", lambda: any(one.get("method") in cancels for one in tap.messages(mark)))
     hub.hold.set()
     window.wait(
         "the notification is gone",

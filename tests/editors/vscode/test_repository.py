@@ -12,7 +12,7 @@ from tests.support.parcels import MAIN, NAMES, TYPED, settings
 if TYPE_CHECKING:
     from tests.editors.vscode.driver import Window
 
-pytestmark = pytest.mark.editors
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(1500)]
 
 
 def ghost_begins(window: Window, name: str) -> None:
