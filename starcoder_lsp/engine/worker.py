@@ -82,6 +82,7 @@ class Worker(Generic[R]):
         self._resource: R | None = None
         self._opening: _Opening[R] | None = None
         self._swapping = False
+        self._busy = False  # from when a job or an opening is taken until its future was resolved
         self._closing = False
         self._failed = False  # the last `open` raised: there is no resource to wait for
         self._close_resource: Callable[[R], None] = lambda _resource: None
@@ -158,9 +159,9 @@ class Worker(Generic[R]):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing runs and nothing waits."""
+        """Whether nothing runs and nothing waits, and what ran was answered."""
         with self._condition:
-            return not (self._running or self._waiting or self._opening or self._swapping)
+            return not (self._busy or self._waiting or self._opening)
 
     def wants(self, lane: Lane) -> bool:
         """Whether a job of `lane` waits or runs."""
@@ -195,11 +196,13 @@ class Worker(Generic[R]):
     def _loop(self) -> None:
         while True:
             with self._condition:
+                self._busy = False
                 while not (self._closing or self._opening or (self._waiting and self._resource is not None)):
                     self._condition.wait()
                 opening, self._opening = self._opening, None
                 if self._closing:
                     break
+                self._busy = True
                 self._swapping = opening is not None
                 job = None
                 if opening is None:

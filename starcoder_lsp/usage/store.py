@@ -37,6 +37,7 @@ _KEPT_S = 180 * 86_400
 _MOST_ROWS = 200_000
 """Some 20 MB."""
 _BUSY_S = 10.0
+_AGAIN_S = 0.01
 _MEASURES: tuple[Measure, ...] = ("30s", "5min", "save")
 
 _COUNTS = [one.name for one in fields(Record) if one.name != "key"]
@@ -132,7 +133,7 @@ class Store:
         connection = _connect(path)
         self._opened = _inode(path)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("BEGIN IMMEDIATE")
             ours = _is_ours(connection)
@@ -173,6 +174,20 @@ class Store:
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Choose the write-ahead log. Where several processes do for a new file, SQLite says at once that it is locked."""
+    end = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:  # noqa: PERF203 - that is what the next round is for
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

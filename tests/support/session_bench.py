@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,10 +70,12 @@ class Bench:
         await settle()
         return task
 
-    def at(self, kind: str, prefix: str) -> bool:
-        """Whether the engine waits at a step of this kind for the text that ends in `prefix`."""
+    def at(self, kind: str, prefix: str, model: str | None = None) -> bool:
+        """Whether the engine (of this model) waits at a step of this kind for the text that ends in `prefix`."""
         step = self.stage.waiting
-        return step is not None and step.kind == kind and step.ask.place.text[: step.ask.place.offset] == prefix
+        if step is None or step.kind != kind or model not in {None, step.model}:
+            return False
+        return step.ask.place.text[: step.ask.place.offset] == prefix
 
     async def idle(self) -> None:
         await until(lambda: self.session.stats()["idle"], "the worker's rest")
@@ -87,6 +90,14 @@ Make = Callable[..., Bench]
 """The fixture `make`: a bench with these settings, started unless `start=False`."""
 Ready = Callable[[Settings], Awaitable[Bench]]
 """The fixture `ready`: a bench with these settings, once its model is loaded."""
+
+
+@contextmanager
+def no_early_piece() -> Iterator[None]:
+    """A request that begins in this block waits for the whole, so that a machine that stalls brings it no piece."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("starcoder_lsp.session.session._EARLY_S", PATIENCE)
+        yield
 
 
 def inserted(offer: Offer | None) -> str:

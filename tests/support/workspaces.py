@@ -6,6 +6,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
+from starcoder_lsp.repository import children
 from starcoder_lsp.repository.service import ContextSettings, Repository
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_S: Final = 60.0
 """For a loaded machine; nothing takes as long."""
+_QUIET: Final = "{quiet!r}"
 PLENTY: Final = 100_000
 """Tokens: more than any workspace of a test has."""
 
@@ -27,6 +31,15 @@ def fill(folder: Path, files: Mapping[str, str]) -> Path:
         whole.parent.mkdir(parents=True, exist_ok=True)
         whole.write_text(text, encoding="utf-8")
     return folder
+
+
+@contextmanager
+def reading_at_once() -> Iterator[None]:
+    """The processes that read are processes like any other: at the lowest priority a busy machine may not run them."""
+    with pytest.MonkeyPatch.context() as patch:
+        assert _QUIET in children.START
+        patch.setattr(children, "START", children.START.replace(_QUIET, "False"))
+        yield
 
 
 @contextmanager
@@ -61,9 +74,9 @@ def shown(selection: Selection) -> str:
     return "\n".join(f"{one.path}\n{one.text}" for one in selection.snippets)
 
 
-def until(holds: Callable[[], bool]) -> None:
+def until(holds: Callable[[], bool], seconds: float = _PATIENCE_S) -> None:
     """Wait until something holds; fail after a long time."""
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "this took too long"
         time.sleep(0.02)

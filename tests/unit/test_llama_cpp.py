@@ -186,6 +186,7 @@ def test_a_character_of_several_tokens_comes_whole(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(engine, "_server", Dictating(engine._server, text))
+        patch.setattr(llama_cpp, "_LONG_STEP_MS", 1e9)  # a slow machine's calls of one step would each begin the text
         tokens, generation = generate(engine, ids[:30], 60)
     assert b"".join(token.piece for token in tokens).decode() == text
     assert generation.generated >= len(tokens)

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -221,7 +222,7 @@ writer = Writer(path)
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(count):
-    writer.put(Record((session, number), 1_800_000_000, "python", "nano", None, 10, accepted=number))
+    writer.put(Record((session, number), int(time.time()), "python", "nano", None, 10, accepted=number))
     while not writer._waiting.empty():
         time.sleep(0)
     print(number, flush=True)
@@ -248,6 +249,19 @@ def say(process: subprocess.Popen[str]) -> None:
 def finish(process: subprocess.Popen[str]) -> str:
     said, _ = process.communicate("\n", PATIENCE)
     return said
+
+
+def test_a_new_file_that_another_window_holds_is_waited_for(path: Path) -> None:
+    """The change to a write-ahead log fails at once then, whatever the time-out is."""
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.1, other.execute, ["COMMIT"])
+    done.start()
+    put(path, record(1))
+    done.join()
+    other.close()
+    assert records(path) == [record(1)]
 
 
 def test_several_windows_write_at_once(path: Path) -> None:

@@ -96,14 +96,28 @@ def test_bytes_that_dribble(connect: Callable[..., tuple[TokenEngine, Server]]) 
     assert ids_of(generate(connect(dribble)[0], [1, 2, 3], 3)[0]) == [1, 2]
 
 
-def test_bytes_that_dribble_and_never_make_an_event(connect: Callable[..., tuple[TokenEngine, Server]]) -> None:
+class Hurried:
+    """Takes the place of `time`: 40 seconds pass from look to look."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        self._now += 40.0
+        return self._now
+
+
+def test_bytes_that_dribble_and_never_make_an_event(
+    connect: Callable[..., tuple[TokenEngine, Server]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def dribble(connection: Connection) -> None:
         await connection.send(HEAD)
         while True:
             await connection.chunk(b":")
             await asyncio.sleep(0.02)
 
-    engine, _ = connect(dribble, timeout_s=0.2)
+    engine, _ = connect(dribble)
+    monkeypatch.setattr("starcoder_lsp.engine.http.reading.time", Hurried())
     with pytest.raises(EngineUnavailable, match="nothing whole"):
         generate(engine, [1, 2, 3])
 

@@ -42,6 +42,13 @@ def whole(transport: Transport, body: object = None) -> bytes:
         stream.close()
 
 
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
 async def hello(connection: Connection) -> None:
     await connection.stream([b"hel", b"lo"])
 
@@ -108,7 +115,8 @@ def test_streams_that_end_early_leave_no_connection_behind(
         timer.cancel()
     assert whole(transport) == b"x" * 6
     pool = transport._client._transport._pool  # type: ignore[union-attr]
-    assert len(pool.connections) <= 2, pool.connections
+    until(lambda: all(one.is_idle() for one in pool.connections))  # one that was left behind never is
+    assert len(pool.connections) <= 4, "as many as are kept"
 
 
 @pytest.mark.slow
@@ -191,8 +199,9 @@ def test_silence_is_given_up(serve: Callable[..., Server], open_transport: Calla
         await connection.gone()
 
     server = serve(hang)
-    with pytest.raises(EngineUnavailable, match=r"said nothing for 0\.2 seconds"):
-        whole(open_transport(server.url, timeout=0.2))
+    with pytest.raises(EngineUnavailable, match="said nothing for 1 seconds"):
+        whole(open_transport(server.url, timeout=1.0))
+    until(lambda: server.requests)
     assert len(server.requests) == 1
 
 

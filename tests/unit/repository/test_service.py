@@ -320,7 +320,7 @@ def test_thousands_of_changes_at_once_are_caught_up_with(tmp_path: Path) -> None
             )
         for at in range(2_900, 3_000):
             (work / f"p{at % 40}" / f"m{at}.py").unlink()
-        until(lambda: (repository.status.files, repository.status.symbols) == (2_900, 5_800))
+        until(lambda: (repository.status.files, repository.status.symbols) == (2_900, 5_800), seconds=240)
         text = "from p5.m45 import after_45\nafter_45("
         assert "def after_45(argument_45)" in shown(select(repository, work / "main.py", text))
 

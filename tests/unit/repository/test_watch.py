@@ -59,7 +59,7 @@ def test_changes_come_together_and_only_what_matters(tmp_path: Path, told: Told)
     fill(tmp_path, {"src/.gitignore": "x\n", "last.py": ""})
     until(lambda: str(tmp_path / "last.py") in told.paths())
     until(lambda: str(tmp_path / "src" / "m199.py") in told.paths())
-    assert str(tmp_path / "src" / ".gitignore") in told.paths()
+    until(lambda: str(tmp_path / "src" / ".gitignore") in told.paths())
     assert not [path for path in told.paths() if path.endswith((".bin", ".log"))]
     assert len(told.changed) < 100
     assert not told.lost
@@ -117,9 +117,9 @@ def test_a_fault_of_who_is_told_ends_nothing(tmp_path: Path, caplog: pytest.LogC
     try:
         one.follow(tmp_path, [""], [])
         fill(tmp_path, {"a.py": ""})
-        until(lambda: len(calls) == 1)
+        until(lambda: len(calls) >= 1)
         fill(tmp_path, {"b.py": ""})
-        until(lambda: len(calls) == 2)
+        until(lambda: any(str(tmp_path / "b.py") in paths for paths in calls))
     finally:
         one.close()
-    assert caplog.text.count("could not be followed") == 2
+    assert caplog.text.count("could not be followed") >= 2

@@ -44,7 +44,7 @@ async def make() -> AsyncIterator[Make]:
 def ready(make: Make) -> Ready:
     async def ready_bench(settings: Settings) -> Bench:
         made = make(settings)
-        await until(lambda: made.status == "ready", "the load")
+        await until(lambda: made.status == "ready" and made.session.stats()["idle"], "the load")
         return made
 
     return ready_bench

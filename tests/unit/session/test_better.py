@@ -10,9 +10,11 @@ from attrs import evolve
 
 from starcoder_lsp.errors import EngineUnavailable
 from tests.support.fakes import FakeCompleter, continuation, settle, until
-from tests.support.session_bench import AT_ONCE, A, Bench, answer, inserted
+from tests.support.session_bench import AT_ONCE, A, Bench, answer, inserted, no_early_piece
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starcoder_lsp.completer import Answer, Ask, Watch
     from starcoder_lsp.engine.base import CancelToken
     from tests.support.session_bench import Ready
@@ -44,8 +46,9 @@ class Two:
 
 
 @pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> Two:
-    return Two(monkeypatch)
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    with no_early_piece():
+        yield Two(monkeypatch)
 
 
 async def shown(bench: Bench) -> None:

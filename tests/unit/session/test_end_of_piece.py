@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from tests.support.fakes import LENGTH, continuation, settle, until
-from tests.support.session_bench import AT_ONCE, A, answer, inserted, superseded
+from tests.support.session_bench import AT_ONCE, A, answer, inserted, no_early_piece, superseded
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,7 +23,8 @@ WHOLE = continuation("one")
 async def first_piece(bench: Bench) -> asyncio.Task[Offer | None]:
     """Ask behind `one`, and let the model write its first piece."""
     bench.open("one")
-    task = await bench.asked(3)
+    with no_early_piece():
+        task = await bench.asked(3)
     bench.stage.grant()
     await until(lambda: len(bench.stage.steps) == 1 and bench.stage.waiting)
     await settle()

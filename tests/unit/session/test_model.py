@@ -87,7 +87,7 @@ async def test_running_work_is_done_again_by_the_new_model(bench: Bench) -> None
     bench.stage.grant()
     await until(lambda: len(bench.stage.steps) == 1)
     bench.session.configure(evolve(AT_ONCE, model="second"))
-    await until(lambda: bench.at("suggest", "one") and bench.stage.waiting.model == "second")  # type: ignore[union-attr]
+    await until(lambda: bench.at("suggest", "one", model="second"))
     bench.stage.free.set()
     assert inserted(await answer(task)) == continuation("one")
     await bench.idle()

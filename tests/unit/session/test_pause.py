@@ -42,7 +42,7 @@ async def test_pausing_one_document_leaves_the_others(bench: Bench) -> None:
 
 
 async def test_a_request_that_waits_when_all_is_paused_begins_no_work(ready: Ready) -> None:
-    bench = await ready(evolve(AT_ONCE, debounce_min=30, debounce_max=30))
+    bench = await ready(evolve(AT_ONCE, debounce_min=1000, debounce_max=1000))
     task = await bench.asked_in_the_wait()
     bench.session.pause(None, on=True)
     bench.stage.free.set()

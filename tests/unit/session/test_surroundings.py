@@ -268,6 +268,7 @@ async def test_switching_it_off_and_on_takes_effect_at_once(bench: Bench) -> Non
     uri = bench.open(FILE, "x = 1\n")
     bench.session.change(uri, 2, "x = 12\n")
     await until(bench.paths, "the choice")
+    await until(lambda: bench.session.stats()["idle"], "the prefill with the choice")
     bench.session.configure(evolve(TYPING, context_enabled=False))
     assert bench.repository.settings.enabled is False
     steps = len(bench.stage.steps)

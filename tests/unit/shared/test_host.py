@@ -114,6 +114,13 @@ def waits(process: SharedProcess, number: int) -> bool:
     return any(job.key == number for job in process.host._worker._waiting)
 
 
+def is_gone(process: SharedProcess, number: int) -> bool:
+    """Whether a window and all its work are gone. (It may be back soon, with another number.)"""
+    job = process.host._worker._running
+    working = job is not None and job.key == number
+    return number not in process.host._windows and not working and not waits(process, number)
+
+
 def follows(ids: Sequence[int]) -> int:
     return 1000 + hashlib.sha256(repr(list(ids)).encode()).digest()[0]
 
@@ -301,7 +308,7 @@ def test_a_window_that_goes_takes_its_work_along(process: SharedProcess, engine:
     connection = one._connection
     assert connection is not None
     connection.abort()
-    until(lambda: process.host._worker.idle)
+    until(lambda: is_gone(process, 1))
     engine.free = True
     future, taken, _ = ask(two, [2, 2], 3)
     future.result(PATIENCE)
@@ -407,7 +414,8 @@ def test_a_stranger_is_sent_away(process: SharedProcess, said: bytes) -> None:
 @pytest.mark.parametrize("says", ["nothing", "garbage", "a challenge, and no proof"])
 def test_a_foreign_program_is_not_believed(says: str, process: SharedProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """It hears no ids, and nothing that it could use elsewhere."""
-    monkeypatch.setattr("starcoder_lsp.engine.shared.joining._GREETING_S", 0.2)
+    if says == "nothing":
+        monkeypatch.setattr("starcoder_lsp.engine.shared.joining._GREETING_S", 0.2)
     card = process.place.read()
     assert card is not None
     foreign = socket.create_server(("127.0.0.1", 0))
@@ -437,7 +445,7 @@ def break_off(process: SharedProcess, number: int) -> None:
     window = process.host._windows[number]
     window.broken = True
     process.host.wake()
-    until(lambda: number not in process.host._windows)
+    until(lambda: is_gone(process, number))
 
 
 def test_what_was_written_before_a_crash_is_not_written_twice(process: SharedProcess, engine: Stepping) -> None:

@@ -10,6 +10,7 @@ import pytest
 from starcoder_lsp.engine.worker import Lane
 from starcoder_lsp.errors import Cancelled
 from tests.support.fakes import PATIENCE
+from tests.support.shared_engine import until
 from tests.support.worker_jobs import Gate, Resource, result_of, wait_idle
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_even_system_exit_in_a_job_does_not_end_the_worker(ready: Worker[Resourc
 
 
 def test_what_is_wanted_and_idle(ready: Worker[Resource]) -> None:
-    assert ready.idle
+    until(lambda: ready.idle)
     gate = Gate()
     job = ready.submit(Lane.WARM, "a", gate)
     gate.wait_until_running()
@@ -65,6 +66,24 @@ def test_what_is_wanted_and_idle(ready: Worker[Resource]) -> None:
     result_of(job)
     wait_idle(ready)
     assert not ready.wants(Lane.WARM)
+
+
+def test_it_is_not_idle_before_what_ran_was_answered(worker: Worker[Resource]) -> None:
+    """Whoever waits for its rest finds all answers there."""
+    seen: list[bool] = []
+    proceed, gate = threading.Event(), Gate()
+
+    def make() -> Resource:
+        assert proceed.wait(PATIENCE)
+        return Resource()
+
+    worker.open(make, Resource.close).add_done_callback(lambda _done: seen.append(worker.idle))
+    proceed.set()
+    until(lambda: worker.idle)
+    worker.submit(Lane.WARM, "a", gate).future.add_done_callback(lambda _done: seen.append(worker.idle))
+    gate.proceed.set()
+    until(lambda: worker.idle)
+    assert seen == [False, False]
 
 
 def test_every_future_is_resolved_exactly_once(ready: Worker[Resource]) -> None:
