@@ -25,6 +25,8 @@ EDITORS = Path(os.environ.get("STARCODER_LSP_EDITORS", REPOSITORY / ".cache" / "
 
 T = TypeVar("T")
 
+_STAYS_S = 0.5
+
 
 def _missing(what: str) -> NoReturn:
     """An editor that cannot be had is a loud skip on a developer's machine and a failure in CI."""
@@ -73,6 +75,24 @@ def poll(what: str, probe: Callable[[], T], timeout: float = 40) -> T:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: {answer!r} after {timeout} s")
         time.sleep(0.03)
+
+
+def poll_still(what: str, probe: Callable[[], T], timeout: float = 40) -> T:
+    """The answer of `probe`, once it is true and was the same for half a second.
+
+    On a slow machine a first piece is shown, and soon the whole; several lines are not drawn in one go.
+    """
+    answer, since = probe(), time.monotonic()
+
+    def stays() -> bool:
+        nonlocal answer, since
+        before, answer = answer, probe()
+        if answer != before:
+            since = time.monotonic()
+        return bool(answer) and time.monotonic() - since > _STAYS_S
+
+    poll(f"{what} stays", stays, timeout)
+    return answer
 
 
 def server_command() -> list[str]:

@@ -42,7 +42,7 @@ export function contextPage(context: SuggestionContext): string {
 function facts({ confidence, evaluated, generated, budget, tokens, rank_ms, index, root }: SuggestionContext): string[] {
   const lines: string[] = [];
   if (typeof confidence === 'number') {
-    lines.push(`- Confidence: ${confidence.toFixed(2)}, the mean log-probability of its tokens; \`starcoder.minConfidence\` is the least that is shown.`);
+    lines.push(`- Confidence: ${confidence.toFixed(2)}, the joint probability of its tokens; \`starcoder.confidence\` says how much is asked for.`);
   }
   if (typeof evaluated === 'number') {
     const made = typeof generated === 'number' ? `, ${count(generated, 'token')} generated` : '';

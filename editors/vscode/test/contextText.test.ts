@@ -14,7 +14,7 @@ const full: SuggestionContext = {
   ],
   left_out: [{ path: 'src/tax.py', why: 'says nothing new' }],
   in_prompt: true,
-  confidence: -0.417,
+  confidence: 0.6571,
   evaluated: 1,
   generated: 14,
   message: null,
@@ -24,7 +24,7 @@ test('everything that was read for a suggestion, the best last', () => {
   assert.equal(contextPage(full), [
     '# Why this suggestion?',
     '',
-    '- Confidence: -0.42, the mean log-probability of its tokens; `starcoder.minConfidence` is the least that is shown.',
+    '- Confidence: 0.66, the joint probability of its tokens; `starcoder.confidence` says how much is asked for.',
     '- The newest answer: 1 token of the prompt evaluated, 14 tokens generated; the rest was still in the cache.',
     '- Other files: 131 of at most 1,024 tokens, chosen in 3.2 ms.',
     '- Looked at: 1,200 files with 1 symbol in `/shop`.',

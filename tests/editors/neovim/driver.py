@@ -6,14 +6,13 @@ import contextlib
 import json
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from tests.editors import lab
-from tests.editors.lab import Home, Screen, block, editor, page, poll, sure
+from tests.editors.lab import Home, Screen, block, editor, page, poll, poll_still, sure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +30,6 @@ INDENT = "    "
 CODE = lab.CODE.removesuffix(INDENT)
 PAGE = block(page("neovim"), "With the plugin")
 PAGE = sure(PAGE, "setup()", "setup({ options = { confidence = 0 } })")
-
-STAYS_S = 0.5
 
 BRIDGE = Path(__file__).parent / "bridge.lua"
 
@@ -107,19 +104,9 @@ class Neovim:
         return str(self.lua(GHOST))
 
     def wait_ghost(self) -> str:
-        """Wait for ghost text, and until it stays: on a slow machine a first piece is shown, and soon the whole."""
+        """Wait for ghost text, and until it stays."""
         self.wait("ghost text", f"return (function() {GHOST} end)() ~= ''")
-        ghost, since = "", time.monotonic()
-
-        def stays() -> bool:
-            nonlocal ghost, since
-            before, ghost = ghost, self.ghost()
-            if ghost != before:
-                since = time.monotonic()
-            return ghost != "" and time.monotonic() - since > STAYS_S
-
-        poll("the ghost text stays", stays)
-        return ghost
+        return poll_still("the ghost text", self.ghost)
 
     def watch_ghost(self, before: str, after: str) -> None:
         """Wait until one ghost text has become the other, with nothing in between: keys are handled in their turn."""

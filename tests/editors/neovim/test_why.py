@@ -42,12 +42,12 @@ def test_the_page_says_why_each_piece_of_another_file_is_there(open_neovim: Open
     context = f"""{{
         root = '/shop', budget = 1024, tokens = 23, rank_ms = 3.24, index = {{ files = 12, symbols = 40 }},
         snippets = {SNIPPETS}, left_out = {{ {{ path = 'src/tax.py', why = 'says nothing new' }} }}, in_prompt = false,
-        confidence = -0.417, evaluated = 1, generated = vim.NIL, message = vim.NIL,
+        confidence = 0.6571, evaluated = 1, generated = vim.NIL, message = vim.NIL,
     }}"""
     assert neovim.lua(f"return require('starcoder.why').page({context})".replace("\n", " ")) == [
         "# Why this suggestion?",
         "",
-        "- Confidence: -0.42, the mean log-probability of its tokens; minConfidence is the least shown.",
+        "- Confidence: 0.66, the joint probability of its tokens; the option confidence says how much is asked for.",
         "- The newest answer: tokens evaluated: 1 (the rest was still in the cache).",
         "- Other files: 23 of at most 1024 tokens, chosen in 3.2 ms.",
         "- Looked at: 12 files with 40 symbols in `/shop`.",

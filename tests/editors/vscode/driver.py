@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.editors.lab import EDITORS, INSTALLERS, REPOSITORY, editor, poll, program
+from tests.editors.lab import EDITORS, INSTALLERS, REPOSITORY, editor, poll, poll_still, program
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -285,17 +285,9 @@ class Window:
         return str(self.browser("screen")["ghost"])
 
     def wait_for_ghost(self, timeout: float = 60) -> str:
-        """The next suggestion, once it is there as a whole: its lines are not drawn in one go."""
+        """The next suggestion, once it is there as a whole."""
         self.wait("ghost text", GHOST, any, timeout)
-        ghost = ""
-
-        def stands_still() -> bool:
-            nonlocal ghost
-            before, ghost = ghost, self.ghost()
-            return ghost != "" and ghost == before
-
-        poll("the ghost text stands still", stands_still, timeout)
-        return ghost
+        return poll_still("the ghost text", self.ghost, timeout)
 
     def wait_for_no_ghost(self) -> None:
         """Wait until no suggestion is on the screen."""

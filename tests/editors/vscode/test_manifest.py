@@ -54,7 +54,7 @@ def test_every_setting_says_what_it_does() -> None:
     assert [name for name, setting in SETTINGS.items() if not setting.get("markdownDescription")] == []
 
 
-def test_a_workspace_cannot_name_programs_packages_or_models_or_take_all_cores() -> None:
+def test_a_workspace_cannot_name_programs_packages_or_models_take_all_cores_or_log_text() -> None:
     sensitive = {name for name in SETTINGS if name.startswith("starcoder.server.")} | {
         "starcoder.model",
         "starcoder.engine",
@@ -62,6 +62,8 @@ def test_a_workspace_cannot_name_programs_packages_or_models_or_take_all_cores()
         "starcoder.threads",
         "starcoder.cache.disk",
         "starcoder.cache.folder",
+        "starcoder.trace.server",  # these two may write the text of files into a log
+        "starcoder.logLevel",
     }
     assert {SETTINGS[name]["scope"] for name in sensitive} == {"machine"}
     restricted = set(MANIFEST["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"])
