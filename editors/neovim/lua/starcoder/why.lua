@@ -36,7 +36,8 @@ end
 local function add_facts(lines, context)
   local confidence, evaluated, generated = given(context.confidence), given(context.evaluated), given(context.generated)
   if confidence then
-    lines[#lines + 1] = ('- Confidence: %.2f, the joint probability of its tokens; the option confidence says how much is asked for.'):format(confidence)
+    local said = '- Confidence: %.2f, the joint probability of its tokens; the option confidence says how much is asked for.'
+    lines[#lines + 1] = said:format(confidence)
   end
   if evaluated then
     local made = generated and (', generated: %d'):format(generated) or ''
