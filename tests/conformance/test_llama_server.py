@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,9 +19,10 @@ from starcoder_lsp.loading import load
 from starcoder_lsp.models.gguf import read_header
 from tests.support.generation import generate, ids_of, prefill
 from tests.support.llama_server import LlamaServerProcess
+from tests.support.waiting import ASKED, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
@@ -38,13 +38,6 @@ def served(nano: Path) -> Iterator[LlamaServerProcess]:
     server = LlamaServerProcess(read_header(nano), slots=2, window=2048).start()
     yield server
     server.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_what_was_evaluated_is_what_the_server_counted(served: LlamaServerProcess) -> None:
@@ -79,7 +72,7 @@ def test_a_cancel_frees_the_servers_slot(moment: str, served: LlamaServerProcess
     ids = list(range(300, 330)) if writing else [300 + number % 400 for number in range(1900)]
 
     def cancel_when_busy() -> None:
-        until(lambda: served.busy_slots() == 1)
+        until(lambda: served.busy_slots() == 1, ASKED)
         cancel.cancel()
 
     def third(_token: Token) -> bool:
@@ -96,7 +89,7 @@ def test_a_cancel_frees_the_servers_slot(moment: str, served: LlamaServerProcess
     assert outcome.finish == "cancelled"
     if not writing:
         watcher.join(PATIENCE)
-    until(lambda: served.busy_slots() == 0)
+    until(lambda: served.busy_slots() == 0, ASKED)
     assert served.metrics()["tokens_predicted_total"] < 1000
     engine.close()
 

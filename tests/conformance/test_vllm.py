@@ -26,6 +26,7 @@ from tests.support.dequantised import write_dequantised
 from tests.support.generation import generate, ids_of, prefill
 from tests.support.llama_server import LlamaServerProcess
 from tests.support.vllm_server import BLOCK, KEY
+from tests.support.waiting import ASKED, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,15 +152,8 @@ def test_a_cancel_frees_what_the_request_held(moment: str, vllm: VLLMProcess, en
     if not writing:
         watcher.join(PATIENCE)
     assert outcome.finish == "cancelled" or (not writing and len(seen) < 90), "the cancel came after the end"
-    until(lambda: vllm.running() == 0)
+    until(lambda: vllm.running() == 0, ASKED)
     assert vllm.metrics()["generation_tokens_total"] - before < 1500
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def typed(vllm: VLLMProcess, side: Side, steps: list[Step]) -> list[float]:

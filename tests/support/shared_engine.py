@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,10 +78,3 @@ class _ClosingBoth(SharedEngine):
         SharedEngine.close(self)  # attrs makes a new class of this one, which super() would not find
         if self.ends is not None:
             self.ends.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from starcoder_lsp.completion.prompt import Place
 from starcoder_lsp.engine.base import CancelToken, Evaluation
 from starcoder_lsp.errors import EngineFailed, EngineRefused, EngineUnavailable
 from tests.support.fakes import PATIENCE
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,13 +127,6 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(*, replaceable: bool = False) -> Ask:
     return Ask(("", "file:///a.py"), Place("x = ", 4), replaceable=replaceable)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("replaceable", [False, True])

@@ -22,6 +22,7 @@ from starcoder_lsp.engine.http.events import Call
 from starcoder_lsp.engine.http.keys import find_key
 from starcoder_lsp.errors import EngineRefused, EngineUnavailable
 from tests.support.http_server import HEAD, PATIENCE, Connection, Server
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +41,6 @@ def whole(transport: Transport, body: object = None) -> bytes:
         return b"".join(stream)
     finally:
         stream.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 async def hello(connection: Connection) -> None:

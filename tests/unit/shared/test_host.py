@@ -21,7 +21,8 @@ from starcoder_lsp.engine.shared.messages import Ask, Challenge, Greeting, encod
 from starcoder_lsp.engine.shared.place import Card, Place
 from starcoder_lsp.errors import BadTokens, EngineFailed
 from tests.support.fakes import PATIENCE
-from tests.support.shared_engine import SharedProcess, until
+from tests.support.shared_engine import SharedProcess
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,7 +10,7 @@ import pytest
 from starcoder_lsp.engine.worker import Lane
 from starcoder_lsp.errors import Cancelled
 from tests.support.fakes import PATIENCE
-from tests.support.shared_engine import until
+from tests.support.waiting import until
 from tests.support.worker_jobs import Gate, Resource, result_of, wait_idle
 
 if TYPE_CHECKING:
