@@ -84,7 +84,7 @@ class Worker(Generic[R]):
         self._swapping = False
         self._busy = False  # from when a job or an opening is taken until its future was resolved
         self._closing = False
-        self._failed = False  # the last `open` raised: there is no resource to wait for
+        self._failed = False  # the newest `open` raised: there is no resource to wait for
         self._close_resource: Callable[[R], None] = lambda _resource: None
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self._thread.start()
@@ -103,6 +103,7 @@ class Worker(Generic[R]):
             if self._opening is not None:
                 self._opening.future.set_exception(Superseded("another model was chosen"))
             self._opening = _Opening(make, close, future)
+            self._failed = False
             if self._running is not None:
                 self._running.token.cancel()
             self._condition.notify()
@@ -122,7 +123,7 @@ class Worker(Generic[R]):
         """Queue a job; an older one of the same lane and key gets `Superseded`."""
         job: Job[R] = Job(lane, key, run, token=CancelToken(lane))
         with self._condition:
-            if self._closing or (self._failed and self._opening is None):
+            if self._closing or self._failed:
                 job.future.set_exception(EngineClosed())
                 return job
             for old in [*self._waiting, *([self._running] if self._running else [])]:
@@ -227,16 +228,16 @@ class Worker(Generic[R]):
         except BaseException as error:  # noqa: BLE001 - the caller's future carries it
             with self._condition:
                 self._swapping = False
-                self._failed = True
+                self._failed = self._opening is None  # else jobs wait for the model that was chosen meanwhile
                 waiting: list[Job[R]] = []
-                if self._opening is None:  # else they wait for the model that was chosen meanwhile
+                if self._failed:
                     waiting, self._waiting = self._waiting, []
             for job in waiting:
                 self._answer(job, error=EngineClosed())
             opening.future.set_exception(error)
             return
         with self._condition:
-            self._swapping = self._failed = False
+            self._swapping = False
         self._resource, self._close_resource = resource, opening.close
         opening.future.set_result(resource)
 

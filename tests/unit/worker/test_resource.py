@@ -99,6 +99,27 @@ def test_a_failing_open_leaves_the_waiting_to_the_one_that_follows(worker: Worke
     assert result_of(job) == "second"
 
 
+def test_behind_a_failed_open_jobs_wait_for_the_one_that_goes_on(worker: Worker[Resource]) -> None:
+    entered, proceed = threading.Event(), threading.Event()
+
+    def fail() -> Resource:
+        raise OSError("no such model")
+
+    def make() -> Resource:
+        entered.set()
+        assert proceed.wait(PATIENCE)
+        return Resource("second")
+
+    assert isinstance(worker.open(fail, Resource.close).exception(PATIENCE), OSError)
+    second = worker.open(make, Resource.close)
+    assert entered.wait(PATIENCE)
+    job = worker.submit(Lane.INTERACTIVE, "a", lambda resource, _cancel: resource.name)
+    assert not job.future.done()
+    proceed.set()
+    result_of(second)
+    assert result_of(job) == "second"
+
+
 def test_a_resource_that_cannot_be_closed_does_not_end_the_worker(worker: Worker[Resource]) -> None:
     def cannot(_resource: Resource) -> None:
         raise ValueError("busy")
