@@ -97,6 +97,7 @@ def no_early_piece() -> Iterator[None]:
     """A request that begins in this block waits for the whole, so that a machine that stalls brings it no piece."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("starcoder_lsp.session.session._EARLY_S", PATIENCE)
+        patch.setattr("starcoder_lsp.session.session.LATE_S", PATIENCE)
         yield
 
 

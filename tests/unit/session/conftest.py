@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
 from starcoder_lsp.session import Session
 from tests.support.fakes import Ear, Loads, Stage, settle, until
-from tests.support.session_bench import AT_ONCE, Bench
+from tests.support.session_bench import AT_ONCE, Bench, no_early_piece
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from starcoder_lsp.config import Settings
     from tests.support.session_bench import Make, Ready
+
+
+@pytest.fixture
+def early_pieces() -> None:
+    """Who asks is given the first piece after a while, as editors are: for tests of pieces."""
+
+
+@pytest.fixture(autouse=True)
+def _whole(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In other tests who asks is given the whole, however long the machine stalls."""
+    with nullcontext() if "early_pieces" in request.fixturenames else no_early_piece():
+        yield
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ from attrs import evolve
 
 from starcoder_lsp.errors import EngineUnavailable
 from tests.support.fakes import FakeCompleter, continuation, settle, until
-from tests.support.session_bench import AT_ONCE, A, Bench, answer, inserted, no_early_piece
+from tests.support.session_bench import AT_ONCE, A, Bench, answer, inserted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starcoder_lsp.completer import Answer, Ask, Watch
     from starcoder_lsp.engine.base import CancelToken
     from tests.support.session_bench import Ready
@@ -46,9 +44,8 @@ class Two:
 
 
 @pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
-    with no_early_piece():
-        yield Two(monkeypatch)
+def two(monkeypatch: pytest.MonkeyPatch) -> Two:
+    return Two(monkeypatch)
 
 
 async def shown(bench: Bench) -> None:

@@ -48,6 +48,7 @@ async def test_closing_while_the_model_loads(make: Make) -> None:
     bench.loads.hold.set()
     bench.open("one")
     task = bench.ask(3)
+    await settle()
     bench.session.start()
     await until(lambda: bench.loads.begun)
     bench.loads.let_one()

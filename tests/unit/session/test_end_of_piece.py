@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from attrs import evolve
 
 from tests.support.fakes import LENGTH, continuation, settle, until
@@ -31,6 +32,7 @@ async def first_piece(bench: Bench) -> asyncio.Task[Offer | None]:
     return task
 
 
+@pytest.mark.usefixtures("early_pieces")
 async def test_a_request_at_its_end_waits_for_the_next_piece(ready: Ready) -> None:
     bench = await ready(EARLY)
     task = await first_piece(bench)
@@ -82,6 +84,7 @@ async def test_a_new_one_is_made_where_nothing_follows_the_piece(ready: Ready) -
     assert inserted(await answer(newer)) == continuation(text)
 
 
+@pytest.mark.usefixtures("early_pieces")
 async def test_who_is_shown_a_piece_from_memory_hears_of_the_whole(ready: Ready) -> None:
     bench = await ready(EARLY)
     await first_piece(bench)

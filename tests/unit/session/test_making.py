@@ -62,6 +62,7 @@ async def written_by(bench: Bench, pieces: int) -> asyncio.Task[Offer | None]:
     return task
 
 
+@pytest.mark.usefixtures("early_pieces")
 async def test_a_cancel_does_not_end_what_is_typed_through(ready: Ready) -> None:
     """Every editor cancels the older request at each key, before it asks again."""
     bench = await ready(EARLY)
@@ -107,6 +108,7 @@ async def test_a_dropped_piece_is_offered_to_nobody(ready: Ready) -> None:
 
 
 @pytest.mark.parametrize("end", ["doubtful", "failed"])
+@pytest.mark.usefixtures("early_pieces")
 async def test_an_early_piece_is_never_taken_back(ready: Ready, end: str) -> None:
     bench = await ready(EARLY)
     task = await written_by(bench, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from attrs import evolve
 
 from tests.support.fakes import LENGTH, continuation, settle, until
@@ -40,6 +41,7 @@ async def test_busy_until_the_last_document_has_its_answer(bench: Bench) -> None
     assert bench.status == "ready"
 
 
+@pytest.mark.usefixtures("early_pieces")
 async def test_an_early_piece_then_more(ready: Ready) -> None:
     bench = await ready(evolve(AT_ONCE, refresh=True))
     bench.open("one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from attrs import evolve
 
 from tests.support.fakes import continuation, settle, until
@@ -74,6 +75,7 @@ async def test_a_change_that_contradicts_ends_the_work(bench: Bench) -> None:
     assert bench.stage.steps == []
 
 
+@pytest.mark.usefixtures("early_pieces")
 async def test_a_change_that_agrees_with_the_piece_there_is_keeps_the_work(bench: Bench) -> None:
     bench.open("one")
     task = await bench.asked(3)
