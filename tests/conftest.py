@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from benchmarks.random_model import write_random_model
 from starcoder_lsp.models.catalogue import shipped_model
@@ -14,6 +15,12 @@ from tests.support.vllm_server import VLLMProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+# Time stands in no assert. In CI hypothesis takes a profile of its own: no deadline, the same examples each time.
+settings.register_profile(
+    "default", settings.get_profile("default"), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

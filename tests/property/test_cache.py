@@ -22,7 +22,7 @@ def fits(made: Suggestion, conditions: int, text: str, offset: int) -> str | Non
     return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(MADE, max_size=6), TEXTS, st.integers(0, 5), st.integers(0, 1))
 def test_only_what_fits_the_text_is_found(made: list[Suggestion], text: str, offset: int, conditions: int) -> None:
     offset = min(offset, len(text))
@@ -39,7 +39,7 @@ def test_only_what_fits_the_text_is_found(made: list[Suggestion], text: str, off
     assert (hit[1] if hit else None) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(MADE, st.lists(st.integers(0, 4), min_size=1, max_size=6))
 def test_typing_through_and_going_back_always_finds_the_rest(made: Suggestion, lengths: list[int]) -> None:
     cache = SuggestionCache()

@@ -205,9 +205,7 @@ class Editing(RuleBasedStateMachine):
 def test_an_editor_that_does_anything_at_any_time() -> None:
     run_state_machine_as_test(
         Editing,
-        settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=40, stateful_step_count=30, suppress_health_check=list(HealthCheck)),
     )
 
 

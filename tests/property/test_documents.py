@@ -49,14 +49,14 @@ def naive_offset(text: str, line: int, character: int, encoding: Encoding) -> in
     return max(at for at in range(start, end + 1) if at == start or naive_units(text[start:at], encoding) <= character)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXTS | UNIX_TEXTS | WINDOWS_TEXTS, st.integers(-1, 32), st.integers(-1, 40), ENCODINGS)
 def test_a_position_means_what_the_naive_encoder_says(text: str, line: int, character: int, encoding: Encoding) -> None:
     document = Snapshot.of("", 0, "", text)
     assert document.offset(line, character, encoding) == naive_offset(text, line, character, encoding)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXTS | UNIX_TEXTS | WINDOWS_TEXTS, ENCODINGS)
 def test_every_offset_has_its_position_and_comes_back(text: str, encoding: Encoding) -> None:
     document = Snapshot.of("", 0, "", text)
@@ -71,7 +71,7 @@ def test_every_offset_has_its_position_and_comes_back(text: str, encoding: Encod
         assert document.offset(*expected, encoding) == place
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 12_000), st.sampled_from(["x = 1\n", "\n", "é\r\n", "long line " * 30 + "\n"]), TEXTS)
 def test_lines_far_down_a_large_file_are_found(count: int, line: str, end: str) -> None:
     text = line * count + end
@@ -80,13 +80,13 @@ def test_lines_far_down_a_large_file_are_found(count: int, line: str, end: str) 
     assert document.lines.start(document.lines.count) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TEXTS, ENCODINGS)
 def test_lengths_are_those_of_the_naive_encoder(text: str, encoding: Encoding) -> None:
     assert units(text, encoding) == naive_units(text, encoding)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text("ab\n", max_size=12), st.text("ab\n", max_size=4), st.data())
 def test_where_a_change_ends(old: str, inserted: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(old)))
@@ -109,7 +109,7 @@ POSITIONS = st.tuples(st.integers(0, 12), st.integers(0, 20))
 CHANGES = st.tuples(st.none() | st.tuples(POSITIONS, POSITIONS), TEXTS)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS | UNIX_TEXTS | WINDOWS_TEXTS, st.lists(CHANGES, max_size=6), ENCODINGS)
 def test_changes_leave_what_the_naive_editor_has(
     text: str, changes: list[tuple[tuple[tuple[int, int], tuple[int, int]] | None, str]], encoding: Encoding

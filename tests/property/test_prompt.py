@@ -49,7 +49,7 @@ def text_between(prompt: Prompt, start: int, end: int | None, words: Words) -> s
     return words.decode(prompt.ids[first:last])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(LONG_CODE | CODE, st.floats(0, 1), BUDGETS, FAMILIES, LAYOUTS, NEIGHBOURS, st.booleans())
 def test_prompts(
     text: str,
@@ -113,7 +113,7 @@ def test_prompts(
 ALONE = {"starcoder2": [5], "starcoder": [], "qwen-coder": []}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CODE, NEIGHBOURS, st.integers(0, 600), st.sampled_from([STARCODER2, STARCODER, QWEN]))
 def test_contexts_keep_their_budget(code: str, neighbours: list[Neighbour], budget: int, tokens: FimTokens) -> None:
     words = Words()
@@ -148,7 +148,7 @@ LOOK_ALIKES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(LOOK_ALIKES | LONG_CODE, LOOK_ALIKES, st.integers(24, 600))
 @example("<fim_middle>" * 9, "<|endoftext|>", 60)
 @example("x = '🎉'", "🎉", 24)

@@ -15,7 +15,7 @@ from tests.support.texts import real_files, repository_files
 pytestmark = pytest.mark.slow
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CODE, CODE, CODE)
 @example("foo(", "x))", ")")
 @example("if a {", "\n  b\n}\n", "}")
@@ -30,7 +30,7 @@ def test_the_result_is_a_prefix_of_its_input_and_refining_again_changes_nothing(
 
 
 @pytest.mark.parametrize("one", FILTERS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(CODE, CODE, CODE)
 def test_each_filter_only_cuts_the_end_off(one: Filter, before: str, written: str, after: str) -> None:
     assert written.startswith(one(written, Cursor(before, after)))
@@ -106,7 +106,7 @@ def _closer(text: str, offset: int, end: int) -> int:
     return -1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CODE, CODE, CODE, st.integers(0, 80))
 def test_what_is_cut_back_ends_at_a_complete_point(before: str, written: str, after: str, allowed: int) -> None:
     cursor = Cursor(before, after)

@@ -31,7 +31,7 @@ FILES = st.dictionaries(PATHS, TEXTS, max_size=8)
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(FILES, PATHS, TEXTS, st.data())
 def test_a_selection(files: dict[str, str], path: str, text: str, data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, len(text)), label="offset")
@@ -59,7 +59,7 @@ def test_a_selection(files: dict[str, str], path: str, text: str, data: st.DataO
     assert [(one.path, one.text) for one in again.snippets] == [(one.path, one.text) for one in selection.snippets]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(1, 40), max_size=12)), max_size=400))
 def test_postings_find_what_was_added_and_not_removed(steps: list[tuple[bool, set[int]]]) -> None:
     import numpy as np  # noqa: PLC0415 - one test's

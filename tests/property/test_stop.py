@@ -8,7 +8,7 @@ from starcoder_lsp.completion.stop import StopRules
 from tests.support.strategies import CODE
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(CODE, CODE, CODE, st.booleans())
 def test_what_is_kept_is_the_beginning_of_what_was_written(
     before: str,
@@ -20,7 +20,7 @@ def test_what_is_kept_is_the_beginning_of_what_was_written(
     assert kept is None or written.startswith(kept)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CODE, CODE, CODE, st.booleans())
 def test_once_ended_a_text_stays_ended(
     before: str,
@@ -38,7 +38,7 @@ def test_once_ended_a_text_stays_ended(
             return
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CODE, CODE, CODE)
 def test_without_blocks_there_is_one_line(before: str, written: str, after: str) -> None:
     rules = StopRules(Cursor(before, after), multiline=False)
@@ -47,7 +47,7 @@ def test_without_blocks_there_is_one_line(before: str, written: str, after: str)
     assert (rules.cursor.line_before + kept).strip().count("\n") == rules.cursor.line_before.strip().count("\n")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CODE, CODE, st.integers(1, 6), st.lists(st.sampled_from(["a = b", "    c()", "x"]), min_size=12, max_size=20))
 def test_there_are_never_more_lines_than_allowed(before: str, after: str, most: int, lines: list[str]) -> None:
     kept = StopRules(Cursor(before, after), multiline=True, max_lines=most).check("\n".join(lines))

@@ -46,7 +46,7 @@ def check(tokenizer: Tokenizer, text: str) -> None:
 
 @pytest.mark.parametrize("rule", [*RULES, SENTENCEPIECE])
 @given(text=TEXTS)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @example("x\n    y")
 @example("{\n  \n}\n")
 @example("x \n y")
@@ -58,7 +58,7 @@ def test_chunks_are_encoded_like_the_whole(rule: str, text: str) -> None:
 
 @pytest.mark.parametrize("rule", [*RULES, SENTENCEPIECE])
 @given(text=TEXTS, inserted=TEXTS, at=st.integers(0, 200))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_an_edit_is_encoded_like_a_new_text(rule: str, text: str, inserted: str, at: int) -> None:
     tokenizer = tokenizer_of(rule)
     encoder = LineEncoder(tokenizer, max_chars=50)

@@ -17,7 +17,7 @@ LETTERS = "ab \n"
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 0.3), st.text(LETTERS, max_size=6)), max_size=12)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.text(LETTERS, max_size=20), st.text("xyz", min_size=1, max_size=12), st.text(LETTERS, max_size=20), EDITS)
 def test_what_is_left_of_it_lies_within_and_nothing_older(
     before: str, accepted: str, after: str, edits: list[tuple[float, float, str]]
@@ -43,7 +43,7 @@ def test_what_is_left_of_it_lies_within_and_nothing_older(
         assert kept(accepted, text[followed.start : followed.end]) == len(accepted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(LETTERS, max_size=40), st.floats(0, 1), st.floats(0, 1), st.text(LETTERS, max_size=40))
 def test_fine_edits_make_the_same_text(text: str, first: float, second: float, put: str) -> None:
     start, end = sorted((int(first * len(text)), int(second * len(text))))
@@ -58,7 +58,7 @@ def test_fine_edits_make_the_same_text(text: str, first: float, second: float, p
     assert sum(len(one.text) + one.end - one.start for one in pieces) <= len(put) + end - start
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("abc", max_size=12), st.text("abc", max_size=12))
 def test_what_stands_is_bounded_and_whole_where_nothing_was_taken(accepted: str, now: str) -> None:
     stands = kept(accepted, now)

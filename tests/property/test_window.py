@@ -59,7 +59,7 @@ def check_prefix(text: str, cursor: int, budget: int, chunks: Chunks, window: Wi
     assert window.ids or cursor == 0 or budget < 8  # so small a window may not hold a line end
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(LONG_CODE, VISITS, BUDGETS, ENCODERS)
 def test_prefix_windows(text: str, visits: list[tuple[float, str]], budget: int, chunks: Chunks) -> None:
     """One anchor, a cursor that jumps about, and a text that changes above."""
@@ -70,7 +70,7 @@ def test_prefix_windows(text: str, visits: list[tuple[float, str]], budget: int,
         check_prefix(text, cursor, budget, chunks, prefix_window(text, cursor, budget, anchor, chunks))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(LONG_CODE, st.floats(0, 1), BUDGETS, ENCODERS)
 def test_suffix_windows(text: str, part: float, budget: int, chunks: Chunks) -> None:
     cursor = int(part * len(text))
@@ -86,7 +86,7 @@ def test_suffix_windows(text: str, part: float, budget: int, chunks: Chunks) -> 
     assert window.ids or cursor == len(text) or budget < 8  # so small a window may not hold a line end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LONG_CODE, LONG_CODE, LONG_CODE, st.integers(4, 300), ENCODERS)
 def test_the_suffix_does_not_depend_on_what_is_in_front(
     before: str, other: str, after: str, budget: int, chunks: Chunks
@@ -96,7 +96,7 @@ def test_the_suffix_does_not_depend_on_what_is_in_front(
     assert first.ids == second.ids
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LONG_CODE, LONG_CODE, st.integers(30, 300))
 def test_lines_put_in_above_the_window_change_nothing_in_it(text: str, above: str, budget: int) -> None:
     anchor, words = Anchor(), Words()
@@ -142,7 +142,7 @@ KEY_COST = 2
 FILE_COST = 2
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(LONG_CODE.filter(lambda text: len(text) > 200), LONG_CODE, st.integers(60, 2000))
 def test_a_typed_file_is_read_about_twice(text: str, after: str, budget: int) -> None:
     words = Words()

@@ -197,7 +197,7 @@ def test_a_character_of_several_tokens_comes_whole(
     assert after.prefill.cached >= len(held)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_it_never_claims_to_hold_more_than_it_does(engine: LlamaCpp, ids: list[int], data: st.DataObject) -> None:
     """After any mixture of calls, cancelled or not, the library finds at least what `cached` says."""

@@ -50,7 +50,7 @@ EDITS = st.lists(st.tuples(st.integers(1, len(IDS)), st.integers(0, 6), st.integ
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(edits=EDITS)
 def test_no_more_is_evaluated_than_was_promised(engine: LlamaCpp, edits: list[tuple[int, int, int]]) -> None:
     prefill(engine, [7] * 30)

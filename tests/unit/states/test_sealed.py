@@ -46,7 +46,7 @@ def test_one_other_bit_breaks_the_seal(sealed: Path, at: int) -> None:
         check(sealed, IDS, IDENTITY)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 871))
 def test_a_file_that_was_cut_off_is_torn(sealed: Path, length: int) -> None:
     whole = sealed.read_bytes()
