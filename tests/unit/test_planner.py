@@ -162,3 +162,15 @@ def test_a_document_that_was_left_is_not_filled() -> None:
     assert slots.planner.is_left(left, slots.planner.plan_full(left))
     slots.fill(left)
     assert not slots.planner.is_left(left, slots.planner.plan_full(left)), "it is there: it may be kept"
+
+
+@pytest.mark.parametrize("returning", [True, False])
+def test_the_anchors_of_the_documents_used_last_are_kept(*, returning: bool) -> None:
+    planner, first = Slots().planner, at(1_000)
+    later = typed(first, "".join(f"\nmore_{number} = {number}" for number in range(40)))
+    start = planner.plan_full(first).prompt.prefix.start
+    for number in range(100):
+        if returning:
+            planner.plan_full(later)
+        planner.plan_full(evolve(ASK, document=("", f"file:///{number}.py")))
+    assert (planner.plan_full(later).prompt.prefix.start == start) is returning
