@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ from lsprotocol import types
 
 from tests.support.code import place_of
 from tests.support.editor import INLINE, Editor, editing
+from tests.support.fakes import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,3 +88,16 @@ async def test_when_it_is_advertised(choice: str, capabilities: types.ClientCapa
     async with editing({"plainCompletion": choice}, capabilities=capabilities, wait=False) as editor:
         assert (editor.capabilities.completion_provider is not None) == advertised
         assert editor.capabilities.inline_completion_provider
+
+
+async def test_while_a_model_loads_the_list_is_empty_and_incomplete() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # what connects to it waits
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with editing({"engines": [url]}, capabilities=PLAIN, wait=False) as editor:
+            uri = editor.open("total = 1\n")
+            params = types.CompletionParams(types.TextDocumentIdentifier(uri), types.Position(0, 5))
+            answer = await asyncio.wait_for(editor.client.text_document_completion_async(params), PATIENCE)
+            assert isinstance(answer, types.CompletionList)
+            assert answer.is_incomplete
+            assert not answer.items
+            assert editor.states == ["loading"]
