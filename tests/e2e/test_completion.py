@@ -19,6 +19,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SUM, IMPORT, CLASS, *_ = PLACES
 
 
+async def test_documents_are_synchronised_by_their_changes(editor: Editor) -> None:
+    sync = editor.capabilities.text_document_sync
+    assert isinstance(sync, types.TextDocumentSyncOptions)
+    assert sync.change is types.TextDocumentSyncKind.Incremental
+
+
 async def test_different_code_gives_different_suggestions(editor: Editor) -> None:
     said = []
     for marked in PLACES:
