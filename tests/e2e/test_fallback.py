@@ -63,9 +63,10 @@ async def test_behind_a_blank_nothing_is_replaced(plain: Editor) -> None:
 async def test_both_ways_say_the_same(plain: Editor) -> None:
     text, line, column = place_of("def total(values):\n    return ▌\n")
     uri = plain.open(text)
+    whole = await plain.suggestion(uri, line, column)
     [item] = (await plain.complete(uri, line, column)).items
     assert isinstance(item.text_edit, types.TextEdit)
-    assert await plain.suggestion(uri, line, column) == item.text_edit.new_text
+    assert item.text_edit.new_text == whole
 
 
 async def test_nothing_for_a_document_that_is_not_open(plain: Editor) -> None:

@@ -135,7 +135,9 @@ class Editor:
         return answer.items
 
     async def suggestion(self, uri: str, line: int, character: int) -> str:
-        """Ask for a suggestion; there must be one; return its text."""
+        """Ask for a suggestion; there must be one; return its whole text: the first answer may be a piece of it."""
+        await self.items(uri, line, character)
+        await self.stats()
         [item] = await self.items(uri, line, character)
         assert isinstance(item.insert_text, str)
         return item.insert_text
