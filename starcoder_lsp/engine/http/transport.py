@@ -90,10 +90,10 @@ class _Stop:
     task, which now and then leaves a connection that is neither used nor free. After eight of them nothing is sent.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, wanted: bool) -> None:
         self._loop = loop
         self._scope: anyio.CancelScope | None = None
-        self._wanted = False
+        self._wanted = wanted
 
     def __call__(self, delay: float = 0.0) -> None:
         """End it, from any thread, after `delay` seconds."""
@@ -194,7 +194,7 @@ class Transport:
             EngineRefused: it answers with another failure.
         """
         queue: SimpleQueue[Any] = SimpleQueue()
-        stop = _Stop(self._loop)
+        stop = _Stop(self._loop, wanted=cancel.cancelled)
         return Stream(self._submit(stop.run(lambda: self._pump(call, queue))), queue, cancel, stop)
 
     def close(self) -> None:

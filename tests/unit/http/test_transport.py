@@ -258,9 +258,12 @@ def test_leaving_a_stream_closes_the_connection(
 def test_a_cancelled_call_is_not_made(serve: Callable[..., Server], open_transport: Callable[..., Transport]) -> None:
     server, cancel = serve(hello), CancelToken()
     cancel.cancel()
-    stream = open_transport(server.url).stream(Call("/x", {}), cancel)
+    transport = open_transport(server.url)
+    stream = transport.stream(Call("/x", {}), cancel)
     assert b"".join(stream) == b""
     stream.close()
+    transport.fetch(Call("/y"))
+    assert [request.path for request in server.requests] == ["/y"]
 
 
 @pytest.mark.parametrize(("status", "wait"), [(429, 7.0), (503, 7.0)])
