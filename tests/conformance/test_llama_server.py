@@ -19,7 +19,7 @@ from starcoder_lsp.loading import load
 from starcoder_lsp.models.gguf import read_header
 from tests.support.generation import generate, ids_of, prefill
 from tests.support.llama_server import LlamaServerProcess
-from tests.support.waiting import ASKED, until
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_a_cancel_frees_the_servers_slot(moment: str, served: LlamaServerProcess
     ids = list(range(300, 330)) if writing else [300 + number % 400 for number in range(1900)]
 
     def cancel_when_busy() -> None:
-        until(lambda: served.busy_slots() == 1, ASKED)
+        until(lambda: served.busy_slots() == 1)
         cancel.cancel()
 
     def third(_token: Token) -> bool:
@@ -89,7 +89,7 @@ def test_a_cancel_frees_the_servers_slot(moment: str, served: LlamaServerProcess
     assert outcome.finish == "cancelled"
     if not writing:
         watcher.join(PATIENCE)
-    until(lambda: served.busy_slots() == 0, ASKED)
+    until(lambda: served.busy_slots() == 0)
     assert served.metrics()["tokens_predicted_total"] < 1000
     engine.close()
 

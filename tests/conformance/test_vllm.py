@@ -26,7 +26,7 @@ from tests.support.dequantised import write_dequantised
 from tests.support.generation import generate, ids_of, prefill
 from tests.support.llama_server import LlamaServerProcess
 from tests.support.vllm_server import BLOCK, KEY
-from tests.support.waiting import ASKED, until
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,7 +152,7 @@ def test_a_cancel_frees_what_the_request_held(moment: str, vllm: VLLMProcess, en
     if not writing:
         watcher.join(PATIENCE)
     assert outcome.finish == "cancelled" or (not writing and len(seen) < 90), "the cancel came after the end"
-    until(lambda: vllm.running() == 0, ASKED)
+    until(lambda: vllm.running() == 0)
     assert vllm.metrics()["generation_tokens_total"] - before < 1500
 
 

@@ -100,16 +100,18 @@ async def test_a_burst_of_requests_is_answered_once_each_and_only_the_last_in_ea
 
 
 async def test_three_documents_at_once(editor: Editor) -> None:
-    """Each is answered, and with what it is answered alone, or a first piece of that."""
+    """Each is answered, and comes to what it comes to alone; on a slow machine by way of a piece of that."""
     places = [place_of(marked) for marked in (SUM, IMPORT, CLASS)]
     alone = [await editor.suggestion(editor.open(text), line, column) for text, line, column in places]
-    tasks = [await editor.ask(editor.open(text), line, column) for text, line, column in places]
+    opened = [(editor.open(text), line, column) for text, line, column in places]
+    tasks = [await editor.ask(*place) for place in opened]
     answers = await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
     for answer, whole in zip(answers, alone, strict=True):
         assert answer is not None
         [item] = answer.items
         assert item.insert_text
         assert whole.startswith(str(item.insert_text))
+    assert [await editor.suggestion(*place) for place in opened] == alone
     assert any(alone)
 
 

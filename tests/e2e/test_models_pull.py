@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +17,10 @@ from starcoder_lsp.engine.states.identity import model_key
 from starcoder_lsp.models.catalogue import shipped_model
 from starcoder_lsp.models.memory import human
 from tests.support.local_hub import Hub, local_hub, proxied_hub
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
@@ -89,13 +89,6 @@ def models(environment: dict[str, str]) -> Models:
     return Models(environment)
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
 def parts(folder: Path) -> list[Path]:
     return sorted(folder.glob(".*.part"))
 
@@ -118,7 +111,7 @@ def test_ctrl_c_keeps_what_came_and_the_next_pull_goes_on(
 ) -> None:
     hub.hold.clear()
     process = models.start("pull", NAME)
-    until(lambda: parts(folder) and parts(folder)[0].stat().st_size > len(content) // 3, "half of it came")
+    until(lambda: parts(folder) and parts(folder)[0].stat().st_size > len(content) // 3, "half of it", PATIENCE_S)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (130, "")
@@ -269,9 +262,9 @@ def test_what_is_not_there(models: Models, name: str, sentence: str) -> None:
 def test_of_two_at_once_one_fetches_and_both_have_it(models: Models, folder: Path, hub: Hub, content: bytes) -> None:
     hub.hold.clear()
     first = models.start("pull", NAME)
-    until(lambda: parts(folder), "the first has begun")
+    until(lambda: parts(folder), "the first's beginning", PATIENCE_S)
     second = models.start("pull", NAME)
-    until(lambda: len(hub.asked(f"HEAD /{REPO}/")) >= 2, "the second has asked")
+    until(lambda: len(hub.asked(f"HEAD /{REPO}/")) >= 2, "the second's question", PATIENCE_S)
     hub.hold.set()
     for process in (first, second):
         out, err = process.communicate(timeout=PATIENCE_S)

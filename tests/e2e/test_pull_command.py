@@ -13,11 +13,11 @@ from pygls.exceptions import JsonRpcException
 from starcoder_lsp.models.catalogue import shipped_model
 from tests.support.code import place_of
 from tests.support.editor import INLINE, editing
-from tests.support.fakes import PATIENCE
+from tests.support.fakes import PATIENCE, until
 from tests.support.local_hub import Hub, local_hub
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.editor import Editor
@@ -49,13 +49,6 @@ def environment(hub: Hub, tmp_path: Path) -> dict[str, str]:
     return {**names, **{name: "" for name in os.environ if name.upper().endswith("_PROXY")}}
 
 
-async def until(condition: Callable[[], object], what: str) -> None:
-    end = asyncio.get_running_loop().time() + PATIENCE
-    while not condition():
-        assert asyncio.get_running_loop().time() < end, what
-        await asyncio.sleep(0.02)
-
-
 def begin(editor: Editor, *arguments: object, identity: str) -> asyncio.Future[Any]:
     """Send the command and do not wait for its answer."""
     params = types.ExecuteCommandParams(command="starcoder.pullModel", arguments=list(arguments))
@@ -80,7 +73,7 @@ async def test_a_model_is_fetched_shown_and_used_while_the_other_goes_on(
         assert hub.asked("GET /storage/") == [], "nobody has said yes"
         hub.hold.clear()
         fetching = begin(editor, NAME, {"acceptLicence": True, "switch": True}, identity="pull")
-        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress is shown")
+        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress")
         assert await editor.items(editor.open(TEXT), LINE, COLUMN), "nano goes on"
         hub.hold.set()
         answer = await asyncio.wait_for(fetching, PATIENCE)
@@ -102,7 +95,7 @@ async def test_a_fetch_is_cancelled_at_once_and_what_came_is_kept(
     hub.hold.clear()
     async with editing(env=environment, capabilities=SHOWING) as editor:
         fetching = begin(editor, NAME, identity="pull")
-        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress is shown")
+        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress")
         if way == "progress":
             [token] = [
                 token
@@ -117,7 +110,7 @@ async def test_a_fetch_is_cancelled_at_once_and_what_came_is_kept(
         with pytest.raises((JsonRpcException, asyncio.CancelledError)):
             await asyncio.wait_for(fetching, PATIENCE)
         models = tmp_path / "models"
-        await until(lambda: [*models.glob(".*.part"), *models.glob("*.gguf")], "something came")
+        await until(lambda: [*models.glob(".*.part"), *models.glob("*.gguf")], "a part or the whole")
         assert (await editor.command("starcoder.status"))["model"] == "nano"
         assert await editor.items(editor.open(TEXT), LINE, COLUMN)
 
@@ -126,7 +119,7 @@ async def test_another_choice_ends_the_fetch(hub: Hub, environment: dict[str, st
     hub.hold.clear()
     async with editing(env=environment, capabilities=SHOWING) as editor:
         fetching = begin(editor, NAME, {"switch": True}, identity="pull")
-        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress is shown")
+        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress")
         assert await editor.command("starcoder.switchModel", "nano") is True
         hub.hold.set()
         with pytest.raises(JsonRpcException, match="another model was chosen"):
@@ -168,7 +161,7 @@ async def test_a_client_s_own_token_is_the_progress_s(hub: Hub, environment: dic
         editor.client.progress_reports["mine"] = []
         params = types.ExecuteCommandParams(command="starcoder.pullModel", arguments=[NAME], work_done_token="mine")  # noqa: S106 - a name of progress
         fetching = asyncio.ensure_future(editor.client.workspace_execute_command_async(params))
-        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress is told")
+        await until(lambda: any("Fetching" in text for text in reports(editor)), "its progress")
         assert set(editor.client.progress_reports) == {"mine"}
         editor.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams("mine"))
         await editor.command("starcoder.status")  # the answer comes after the cancel was taken

@@ -10,7 +10,6 @@ import signal
 import stat
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import psutil
 import pytest
 from attrs import frozen
 
+from tests.support.waiting import until
 from tests.support.wire import Wire, serving
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="the folder's rules are POSIX'"),
 ]
 
-PATIENCE = 60.0
 SHARED = {"shared": True}
 URI = "file:///project/total.py"
 TEXT = "def total(values):\n    result = 0\n    for value in values:\n        res\n    return result\n"
@@ -78,14 +77,6 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
         yield room
         until(lambda: not room.engines())
         until(lambda: not room.files())
-
-
-def until(condition: object) -> None:
-    assert callable(condition)
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @contextlib.asynccontextmanager

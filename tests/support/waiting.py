@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tests.support.fakes import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ASKED: Final = 0.01
-"""Seconds between two looks where each of them is a request."""
 
-
-def until(condition: Callable[[], object], pause: float = 0.002) -> None:
-    """Wait until something holds, looking every `pause` seconds; fail after a long time."""
-    end = time.monotonic() + PATIENCE
+def until(condition: Callable[[], object], what: str = "the condition", seconds: float = PATIENCE) -> None:
+    """Wait until `condition()` holds; fails after `seconds`. On an event loop: `fakes.until`."""
+    end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end
-        time.sleep(pause)
+        assert time.monotonic() < end, f"{what} did not come about"
+        time.sleep(0.01)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -72,11 +71,3 @@ def select(repository: Repository, path: Path, text: str, budget: int = PLENTY) 
 def shown(selection: Selection) -> str:
     """Return all that a selection would put into a prompt."""
     return "\n".join(f"{one.path}\n{one.text}" for one in selection.snippets)
-
-
-def until(holds: Callable[[], bool], seconds: float = _PATIENCE_S) -> None:
-    """Wait until something holds; fail after a long time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "this took too long"
-        time.sleep(0.02)

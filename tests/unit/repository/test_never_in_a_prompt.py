@@ -8,7 +8,8 @@ import pytest
 
 from starcoder_lsp.repository.service import ContextSettings
 from tests.support.planted_secrets import PLANTED
-from tests.support.workspaces import fill, following, select, shown, until
+from tests.support.waiting import until
+from tests.support.workspaces import fill, following, select, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,8 @@ import pytest
 from starcoder_lsp.repository.questions import Questions
 from starcoder_lsp.repository.service import ContextSettings, Repository, Status
 from starcoder_lsp.repository.watch import Watch
-from tests.support.workspaces import fill, following, select, shown, until
+from tests.support.waiting import until
+from tests.support.workspaces import fill, following, select, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

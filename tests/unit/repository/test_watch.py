@@ -7,7 +7,8 @@ import pytest
 
 from starcoder_lsp.repository import watch
 from starcoder_lsp.repository.watch import Watch, cover
-from tests.support.workspaces import fill, until
+from tests.support.waiting import until
+from tests.support.workspaces import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
